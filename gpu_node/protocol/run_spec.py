@@ -1,0 +1,69 @@
+"""The body of `PUT /runs/{id}?epoch=`: everything a node needs to answer one question.
+
+It names no user and no money: `max_total_tokens` is all that the node learns of the budget.
+"""
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from gpu_node.protocol.frames import PROTOCOL_VERSION, Wire
+
+QUESTION_BYTES_MAX = 65_536  # a question above this never fits any shipped context
+MESSAGES_MAX = 256
+STOP_STRINGS_MAX = 4  # OpenAI's limit
+TOTAL_TOKENS_MAX = 1_000_000
+
+Role = Literal["system", "user", "assistant", "tool"]
+ToolName = Literal["execute_python", "symbolic_math", "logic_solver"]
+SearchStrategy = Literal["none", "auto", "majority", "best_of_n", "beam", "mcts"]
+
+
+class Message(Wire):
+    role: Role
+    content: str
+    tool_call_id: str | None = None
+    tool_calls: list[dict[str, Any]] = []
+
+
+class ClientTool(Wire):
+    """A tool of the API's caller: described to the model, run by the caller."""
+
+    name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")
+    description: str = ""
+    parameters: dict[str, Any] = {}
+
+
+class Search(Wire):
+    strategy: SearchStrategy = "none"
+    width: int = Field(default=4, ge=1, le=16)
+    depth: int = Field(default=4, ge=1, le=16)
+
+
+class RunSpec(Wire):
+    """One run. `kind="reason"` is orchestrated (tools, critic); `kind="completion"` is raw continuation of `prompt`."""
+
+    protocol_version: Literal[1] = PROTOCOL_VERSION
+    kind: Literal["reason", "completion"] = "reason"
+    model: str
+    messages: list[Message] = Field(default=[], max_length=MESSAGES_MAX)
+    prompt: str | list[int] | None = None  # kind="completion": text, or token ids
+    tools: list[ToolName] = []  # the tools the model may call; empty = none
+    client_tools: list[ClientTool] = Field(default=[], max_length=64)
+    verify: bool = False
+    search: Search = Search()
+    max_total_tokens: int = Field(ge=1, le=TOTAL_TOKENS_MAX)  # prompt, tool results and generated, together
+    max_completion_tokens: int | None = Field(default=None, ge=1)
+    temperature: float = Field(default=0.0, ge=0, le=2)
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    seed: int | None = None
+    stop: list[str] = Field(default=[], max_length=STOP_STRINGS_MAX)
+    ignore_eos: bool = False  # benchmarks only: generate to the limit
+
+    @model_validator(mode="after")
+    def _prompt_fits_kind(self) -> "RunSpec":
+        if self.kind == "completion" and self.prompt is None:
+            raise ValueError("kind='completion' needs `prompt`")
+        if self.kind == "reason" and not self.messages:
+            raise ValueError("kind='reason' needs at least one message")
+        return self
