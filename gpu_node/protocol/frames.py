@@ -78,7 +78,7 @@ class StepClose(Wire):
 
 
 class ToolCall(Wire):
-    """A call as the model made it. `arguments` is None when the text was not a JSON object; `raw` always is the text."""
+    """A call as the model made it. `arguments` is None when the text was no JSON object; `raw` always is the text."""
 
     type: Literal["tool.call"] = "tool.call"
     call_id: int  # from 1, unique in the run
