@@ -9,11 +9,11 @@ Not here: job frames (they join with the job queue), and how frames become OpenA
 
 import json
 import zlib
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION: Final = 1
 
 # A frame's JSON is at most this many bytes: tool output is capped at 16 KiB and steps are coalesced.
 FRAME_BYTES_MAX = 262_144
