@@ -1,0 +1,58 @@
+"""Light random edits of a question, applied centrally: case, politeness, punctuation, filler.
+
+They never touch what is to be copied (numbers, names, expressions): only the ends of the question change, and the first
+letter when the first word is one of the known opening words.
+"""
+
+import random
+
+EDIT_PROBABILITY = 0.55  # the rest of the questions stay as their template has them
+
+_OPENING_WORDS = frozenset(
+    """what what's whats which who who's when where how is are can could compute calculate find give tell solve simplify
+    expand factor factorise factorize differentiate integrate evaluate work please determine show write convert count
+    sort list put arrange order does do if suppose given let i i'm i'd my there a an the in on at for of with help
+    multiply add subtract divide sum reverse repeat copy say spell name decide check prove take get need figure
+    express reduce change turn use add it we two three four five""".split()
+)
+_OPENERS = (
+    "please ", "Please ", "hey, ", "Hi! ", "hello, ", "Quick question: ", "ok, ", "So, ", "Question: ", "hi, ",
+    "Can you help me? ", "I have a question: ", "Hey there, ", "For my homework: ", "Now: ", "Tell me: ", "Q: ",
+)  # fmt: skip
+_CLOSERS = (
+    " please", " Please.", " Thanks!", " thanks", " Thank you.", ", please", " Show me the answer.", " Be quick.",
+    " I need the answer.", " Any idea?", " Thx", " Just the answer.",
+)  # fmt: skip
+
+
+def question_vary(rng: random.Random, question: str) -> str:
+    if rng.random() > EDIT_PROBABILITY:
+        return question
+    if rng.random() < 0.45:
+        question = _ending_vary(rng, question)
+    if rng.random() < 0.45:
+        question = _lower_first(question)
+    if rng.random() < 0.3:
+        opener = rng.choice(_OPENERS)
+        question = opener + (_lower_first(question) if rng.random() < 0.6 else question)
+    if rng.random() < 0.2:
+        question = question + rng.choice(_CLOSERS)
+    return question
+
+
+def _ending_vary(rng: random.Random, question: str) -> str:
+    """Drop or change the last mark; a mark that is part of an expression (5!) is left alone."""
+    if question.endswith("?"):
+        return question[:-1] + rng.choice(("", "", "??", " ?", "."))
+    if question.endswith("."):
+        return question[:-1] + rng.choice(("", "", "!", "?"))
+    if question[-1].isalpha() and len(question.split()[-1]) > 1:
+        return question + rng.choice((".", "?", "!"))
+    return question
+
+
+def _lower_first(question: str) -> str:
+    first = question.split(" ", 1)[0].rstrip(",:")
+    if first.lower() in _OPENING_WORDS:
+        return question[0].lower() + question[1:]
+    return question
