@@ -1,0 +1,23 @@
+"""Every HTTP route. Only this file imports `apis`; websockets are in websocket_urls.py."""
+
+from django.urls import URLPattern, URLResolver, include, path, re_path
+from django_prometheus.exports import ExportToDjangoView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from backend.core import pages
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    # accounts
+    path("_allauth/", include("allauth.headless.urls")),
+    # the machine's own
+    path("healthz", pages.healthz),
+    path("readyz", pages.readyz),
+    path("metrics", ExportToDjangoView),
+    path("dev/mail", pages.dev_mail),
+    path("api/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("docs", SpectacularSwaggerSplitView.as_view(url_name="schema")),
+    re_path(r"^.*$", pages.app),
+]
+
+handler400 = "backend.core.pages.bad_request"
+handler500 = "backend.core.pages.server_error"
