@@ -48,7 +48,7 @@ def account_create(*, name: str, owner: User | None, is_local: bool = False, **l
     account = Account.objects.create(name=name[:120], is_local=is_local, **limits)
     if owner is not None:
         Membership.objects.create(user=owner, account=account, role=Membership.Role.OWNER)
-    account_created.send(sender=Account, account_id=account.id)
+    account_created.send(sender=Account, account_id=account.id, is_local=is_local)
     return account
 
 
@@ -73,7 +73,9 @@ def api_key_create(
     created_by_id: int | None = None,
 ) -> tuple[ApiKey, str]:
     """Makes a key; the second value is its text, shown this once and stored nowhere."""
-    Account.objects.select_for_update().get(id=account_id)  # so that two requests cannot pass the limit together
+    Account.objects.select_for_update(no_key=True).get(
+        id=account_id
+    )  # so that two requests cannot pass the limit together
     if ApiKey.objects.filter(account_id=account_id, revoked_at=None).count() >= KEYS_PER_ACCOUNT_MAX:
         raise ApplicationError(f"At most {KEYS_PER_ACCOUNT_MAX} live keys: revoke one first.", code="too_many_keys")
     raw = api_keys.key_make()

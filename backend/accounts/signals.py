@@ -5,7 +5,7 @@ from typing import Any
 from allauth.account.signals import user_signed_up
 from django.dispatch import Signal
 
-# Sent inside the transaction that makes the account, with `account_id`. metering grants the trial on it.
+# Sent inside the transaction that makes the account, with `account_id` and `is_local`. metering grants the trial on it.
 account_created = Signal()
 
 
