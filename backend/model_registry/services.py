@@ -1,0 +1,197 @@
+"""Which model a name means, and which node answers for it.
+
+A request names a version or an alias; `model_resolve` gives the version from a snapshot of the registry that is
+at most SNAPSHOT_SECONDS old, so that the request path asks the database for none of it. Nodes are chosen by what
+they said in their last probe; when none is known to hold the version, they are asked once more before refusing.
+"""
+
+import time
+from dataclasses import dataclass, field
+
+from django.conf import settings
+from django.db import transaction
+
+from backend.core.errors import ApplicationError, ServiceUnavailable
+from backend.core.threads import service_call
+from backend.model_registry.models import EvalReport, ModelVersion, Promotion
+from backend.nodes.client import NodeAddress
+from backend.nodes.models import Node
+from backend.nodes.services import node_addresses, nodes_probe
+
+# A promotion is seen by every process within this; short enough for an operator, long enough to cost nothing.
+SNAPSHOT_SECONDS = 2.0
+NODE_RETRY_AFTER_SECONDS = 5  # what a client is told when no node is ready: about one restart of a small node
+DEFAULT_ALIAS = "svend-latest"
+# In local mode these documented names mean the default until a real one is promoted.
+LOCAL_ALIASES = ("svend-latest", "svend-13b", "svend-7b")
+
+
+class ModelNotFound(ApplicationError):
+    code, status = "model_not_found", 404
+
+    def __init__(self, name: str) -> None:
+        message = f"The model {name!r} does not exist or you do not have access to it. GET /v1/models lists them."
+        super().__init__(message, param="model")
+
+
+class ModelNotReady(ServiceUnavailable):
+    """No node answers for the version now; it may heal, so clients may retry."""
+
+    code = "model_not_ready"
+
+    def __init__(self, name: str) -> None:
+        message = f"No node is ready for the model {name!r} at the moment. Try again in a few seconds."
+        super().__init__(message, retry_after_seconds=NODE_RETRY_AFTER_SECONDS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeView:
+    """What matters of a node for choosing it."""
+
+    name: str
+    is_reachable: bool
+    models: frozenset[str]
+    load: float  # running runs per place
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    versions: dict[str, ModelVersion]
+    aliases: dict[str, str]  # alias -> version name
+    nodes: tuple[NodeView, ...]
+    made_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def default_version(self) -> str | None:
+        return self.aliases.get(DEFAULT_ALIAS)
+
+    def aliases_of(self, version: str) -> list[str]:
+        return sorted(alias for alias, name in self.aliases.items() if name == version)
+
+    def has_ready_node(self, version: str) -> bool:
+        return any(node.is_reachable and version in node.models for node in self.nodes)
+
+
+_snapshot: Snapshot | None = None
+
+
+def _node_view(node: Node) -> NodeView:
+    info = node.info or {}
+    return NodeView(
+        name=node.name,
+        is_reachable=bool(node.info) and not node.probe_error,
+        models=frozenset(model["version"] for model in info.get("models", [])),
+        load=len(info.get("running_runs", [])) / max(1, info.get("runs_max", 1)),
+    )
+
+
+def snapshot_load() -> Snapshot:
+    """Reads the registry afresh, for this process."""
+    global _snapshot
+    versions = {version.name: version for version in ModelVersion.objects.all()}
+    promotions = Promotion.objects.order_by("alias", "-id").distinct("alias").select_related("model_version")
+    trusted = node_addresses()
+    _snapshot = Snapshot(
+        versions=versions,
+        aliases={promotion.alias: promotion.model_version.name for promotion in promotions},
+        nodes=tuple(_node_view(node) for node in Node.objects.filter(is_enabled=True) if node.name in trusted),
+    )
+    return _snapshot
+
+
+def snapshot_forget() -> None:
+    """The next reader reads afresh."""
+    global _snapshot
+    _snapshot = None
+
+
+def snapshot_read() -> Snapshot:
+    """At most SNAPSHOT_SECONDS old."""
+    if _snapshot is not None and time.monotonic() - _snapshot.made_at < SNAPSHOT_SECONDS:
+        return _snapshot
+    return snapshot_load()
+
+
+async def snapshot() -> Snapshot:
+    """`snapshot_read` without leaving the event loop while the cached one holds."""
+    if _snapshot is not None and time.monotonic() - _snapshot.made_at < SNAPSHOT_SECONDS:
+        return _snapshot
+    return await service_call(snapshot_load)
+
+
+def model_resolve(registry: Snapshot, name: str | None) -> ModelVersion:
+    """The reasoner that a request's `model` means.
+
+    Raises:
+        ModelNotFound: no such version or alias, or none given where that is not allowed.
+    """
+    if name is None:
+        if not settings.IS_LOCAL:
+            raise ApplicationError("You must provide a model.", code="missing_required_parameter", param="model")
+        name = registry.default_version or DEFAULT_ALIAS
+    version = registry.versions.get(registry.aliases.get(name, name))
+    if version is None or version.role != ModelVersion.Role.REASONER:
+        raise ModelNotFound(name)
+    return version
+
+
+def node_pick(registry: Snapshot, version: str, *, exclude: frozenset[str] = frozenset()) -> NodeAddress | None:
+    """The least loaded reachable node that holds the version, or None."""
+    ready = [n for n in registry.nodes if n.is_reachable and version in n.models and n.name not in exclude]
+    if not ready:
+        return None
+    return node_addresses()[min(ready, key=lambda node: node.load).name]
+
+
+async def node_for(version: str, *, exclude: frozenset[str] = frozenset()) -> NodeAddress:
+    """A node for the version; asks the nodes once more before giving up.
+
+    Raises:
+        ModelNotReady: none answers for it now.
+    """
+    node = node_pick(await snapshot(), version, exclude=exclude)
+    if node is None:
+        await nodes_probe()
+        node = node_pick(await service_call(snapshot_load), version, exclude=exclude)
+    if node is None:
+        raise ModelNotReady(version)
+    return node
+
+
+@transaction.atomic
+def model_version_register(
+    *,
+    name: str,
+    role: str,
+    context_tokens: int,
+    num_parameters: int,
+    vocab_size: int,
+    manifest_sha256: str,
+    card: dict[str, object],
+    card_sha256: str,
+) -> ModelVersion:
+    """Makes or renews the version's row; a card not seen before becomes an EvalReport."""
+    version, _ = ModelVersion.objects.update_or_create(
+        name=name,
+        defaults={
+            "role": role,
+            "description": str(card.get("description", "")),
+            "context_tokens": context_tokens,
+            "num_parameters": num_parameters,
+            "vocab_size": vocab_size,
+            "manifest_sha256": manifest_sha256,
+            "card": card,
+        },
+    )
+    if card:
+        EvalReport.objects.get_or_create(model_version=version, result_sha256=card_sha256, defaults={"result": card})
+    return version
+
+
+def model_promote(*, alias: str, version: ModelVersion, reason: str, promoted_by_id: int | None = None) -> Promotion:
+    """Moves the alias to the version: a new record, never a change of an old one."""
+    promotion = Promotion.objects.create(
+        alias=alias, model_version=version, reason=reason, promoted_by_id=promoted_by_id
+    )
+    transaction.on_commit(snapshot_forget)
+    return promotion

@@ -1,0 +1,312 @@
+"""advance(run): the run's frames from its node into PostgreSQL and onto the channel, then the settlement.
+
+Idempotent and safe to call by anyone at any time: only the holder of the run's lease works, everybody else goes
+home. Called by the request's own task and by the worker's sweep. Frames are released to readers as they come and
+copied in batches; the terminal frame is released only after it is settled, so whoever has seen it sees the bill.
+
+A node's silence is met with bounded retries; past them, or when the node lost the run, the run fails honestly and
+costs nothing. Not here: what the frames mean (gpu_node.protocol.projector).
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator
+
+import structlog
+from django.db import DatabaseError
+
+from backend.core.realtime import group_publish
+from backend.core.threads import service_call
+from backend.model_registry.services import ModelNotReady, node_for
+from backend.nodes.client import NodeAddress, NodeClient, NodeRefused, NodeUnreachable
+from backend.nodes.services import node_addresses
+from backend.runs.live import LoggedFrame, advanced_here_begin, advanced_here_end, frame_ring, logged
+from backend.runs.models import Run
+from backend.runs.services import (
+    LEASE_SECONDS,
+    Extension,
+    run_claim,
+    run_extend,
+    run_finish,
+    run_place,
+    run_release,
+)
+from gpu_node.protocol.frames import Frame, RunFailed, RunFinished, Usage, frame_make
+from gpu_node.protocol.run_spec import RunSpec
+
+log = structlog.get_logger(__name__)
+
+FLUSH_SECONDS = 0.25  # a late reader is at most this far behind; fewer, larger transactions would cost freshness
+LEASE_RENEW_SECONDS = LEASE_SECONDS / 3
+# A node that is silent this long is given up for this run. A small node restarts in about ten seconds.
+NODE_LOST_SECONDS = 30.0
+RETRY_SECONDS_MIN = 0.2
+RETRY_SECONDS_MAX = 2.0
+PUBLISH_TIMEOUT_SECONDS = 1.0  # a bell that hangs must not hold up the log
+
+# The node's refusals that may heal by waiting.
+REFUSALS_TO_RETRY = frozenset({"busy", "model_not_loaded", "draining"})
+
+
+class LeaseLost(Exception):
+    """Somebody else advances the run now: stop without a word."""
+
+
+def run_group(run_id: str) -> str:
+    return f"run.{run_id}"
+
+
+_tasks: set[asyncio.Task[None]] = set()
+
+
+def advance_spawn(run_id: str) -> "asyncio.Task[None]":
+    """Advances the run in a task of its own, which outlives the request that started it."""
+    advanced_here_begin(run_id)  # now, not when the task begins: the request's reader looks before that
+    task = asyncio.create_task(advance(run_id), name=f"advance {run_id}")
+    _tasks.add(task)  # asyncio keeps only a weak reference
+    task.add_done_callback(_tasks.discard)
+    task.add_done_callback(lambda _: advanced_here_end(run_id))
+    return task
+
+
+async def advance(run_id: str, *, seconds_max: float | None = None) -> None:
+    """Advances the run to its end, or for `seconds_max`. Never raises for what a node or a bell did."""
+    owner = secrets.token_hex(8)
+    run = await service_call(run_claim, run_id=run_id, owner=owner)
+    if run is None:
+        return
+    advancer = _Advancer(run=run, owner=owner)
+    try:
+        await asyncio.wait_for(advancer.advance(), timeout=seconds_max)
+    except LeaseLost:
+        log.info("run.lease_lost", run_id=run_id)
+    except TimeoutError:
+        await advancer.release()
+    except Exception:
+        # The row is the truth: the sweep takes the run up again when the lease is free.
+        log.exception("run.advance_failed", run_id=run_id)
+        await advancer.release()
+
+
+class _Advancer:
+    """One try at advancing one run, from the claim to the settlement."""
+
+    def __init__(self, *, run: Run, owner: str) -> None:
+        self._id = run.id
+        self._owner = owner
+        self._spec = RunSpec.model_validate(run.spec)
+        self._model = run.model
+        self._epoch = run.epoch
+        self._node_name = run.node_name
+        self._last_seq = run.last_seq  # of the frames read, flushed or not
+        self._usage = Usage(
+            prompt_tokens=run.prompt_tokens,
+            completion_tokens=run.completion_tokens,
+            tool_result_tokens=run.tool_result_tokens,
+            reasoning_tokens=run.reasoning_tokens,
+        )
+        self._is_cancel_requested = run.cancel_requested_at is not None
+        self._is_cancel_sent = False
+        self._unflushed: list[tuple[Frame, LoggedFrame]] = []
+        self._flushed_at = time.monotonic()
+        self._flush: asyncio.Task[Extension] | None = None
+        self._client: NodeClient | None = None
+
+    async def advance(self) -> None:
+        lost_at = time.monotonic() + NODE_LOST_SECONDS
+        pause = RETRY_SECONDS_MIN
+        while True:
+            heard_before = self._last_seq
+            try:
+                if await self._follow():
+                    return
+                cause, code = "the node's stream ended before the run did", "node_unreachable"
+            except (NodeUnreachable, ModelNotReady) as error:
+                cause, code = str(error), "node_unreachable"
+            except NodeRefused as refusal:
+                cause, code = str(refusal), refusal.code
+                if not self._may_heal(refusal):
+                    return await self._fail(code=code, message=refusal.message)
+            if self._last_seq > heard_before:
+                lost_at, pause = time.monotonic() + NODE_LOST_SECONDS, RETRY_SECONDS_MIN
+            log.warning("run.node_silent", run_id=self._id, node=self._node_name, cause=cause)
+            if time.monotonic() + pause > lost_at:
+                return await self._fail(code=code, message=f"The node that answered this was lost: {cause}")
+            await self._flush_now()
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, RETRY_SECONDS_MAX)
+
+    def _may_heal(self, refusal: NodeRefused) -> bool:
+        # A node that forgot a run it had begun (a fresh disk) would begin it anew under the same numbers: no.
+        is_unstarted = self._last_seq == 0
+        return refusal.code in REFUSALS_TO_RETRY or (refusal.code == "unknown_run" and is_unstarted)
+
+    async def _follow(self) -> bool:
+        """One attachment to the node: True when the run has ended."""
+        if self._last_seq == 0:
+            if self._is_cancel_requested and not self._node_name:
+                await self._finish_unstarted()
+                return True
+            await self._start()
+        client = self._connected()
+        await self._cancel_if_asked(client)
+        frames = client.run_frames(run_id=self._id, epoch=self._epoch, after_seq=self._last_seq)
+        async for frame in self._paced(frames):
+            if frame is not None and await self._take(frame):
+                return True
+            self._flush_if_due()
+            await self._cancel_if_asked(client)
+        return False
+
+    async def _start(self) -> None:
+        """Places the run and hands it to its node; another node gets it under the next epoch."""
+        placed = node_addresses().get(self._node_name)
+        if placed is None or not await self._is_accepted(placed):
+            node = await node_for(self._model, exclude=frozenset({self._node_name} - {""}))
+            if self._node_name:
+                self._epoch += 1
+            self._node_name = node.name
+            await self._place()
+            await NodeClient(node).run_put(run_id=self._id, epoch=self._epoch, spec=self._spec)
+
+    async def _is_accepted(self, node: NodeAddress) -> bool:
+        try:
+            await NodeClient(node).run_put(run_id=self._id, epoch=self._epoch, spec=self._spec)
+        except NodeUnreachable:
+            if len(node_addresses()) == 1:
+                raise
+            return False
+        return True
+
+    async def _place(self) -> None:
+        if not await service_call(
+            run_place, run_id=self._id, owner=self._owner, node_name=self._node_name, epoch=self._epoch
+        ):
+            raise LeaseLost
+
+    def _connected(self) -> NodeClient:
+        address = node_addresses().get(self._node_name)
+        if address is None:
+            raise NodeUnreachable(f"node {self._node_name!r} is no longer in SVEND_NODES")
+        return NodeClient(address)
+
+    async def _paced(self, frames: AsyncIterator[Frame | None]) -> AsyncIterator[Frame | None]:
+        """The node's frames, with a None at least every FLUSH_SECONDS while something waits to be flushed."""
+        upcoming: asyncio.Task[Frame | None] | None = None
+        try:
+            while True:
+                upcoming = upcoming or asyncio.ensure_future(anext(frames))  # type: ignore[arg-type]
+                await asyncio.wait({upcoming}, timeout=FLUSH_SECONDS if self._unflushed else None)
+                if not upcoming.done():
+                    yield None
+                    continue
+                try:
+                    frame, upcoming = upcoming.result(), None
+                except StopAsyncIteration:
+                    return
+                yield frame
+        finally:
+            if upcoming is not None:
+                upcoming.cancel()
+                await asyncio.gather(upcoming, return_exceptions=True)
+            await frames.aclose()  # type: ignore[attr-defined]
+
+    async def _take(self, frame: Frame) -> bool:
+        """Takes the next frame in; True when it was the last."""
+        if frame.seq <= self._last_seq:
+            return False
+        if frame.seq != self._last_seq + 1:
+            raise NodeUnreachable(f"frame {frame.seq} came after {self._last_seq}: a gap in the node's log")
+        line = logged(frame)
+        self._last_seq, self._usage = frame.seq, frame.usage
+        self._unflushed.append((frame, line))
+        if frame.is_terminal:
+            await self._finish(frame)
+            return True
+        await self._release(line)
+        return False
+
+    async def _release(self, line: LoggedFrame) -> None:
+        frame_ring(self._id, line)
+        payload = {"seq": line.seq, "line": line.line, "is_terminal": line.is_terminal}
+        try:
+            await asyncio.wait_for(group_publish(run_group(self._id), payload), PUBLISH_TIMEOUT_SECONDS)
+        except TimeoutError:
+            log.warning("run.bell_lost", run_id=self._id, seq=line.seq)
+
+    # --- Writing
+
+    def _flush_if_due(self) -> None:
+        """Starts a flush in the background, one at a time, so that the database never delays a frame."""
+        if self._flush is not None:
+            if not self._flush.done():
+                return
+            self._flush_check(self._flush.result())
+        age = time.monotonic() - self._flushed_at
+        if age >= (FLUSH_SECONDS if self._unflushed else LEASE_RENEW_SECONDS):
+            self._flush_start()
+
+    def _flush_start(self) -> None:
+        frames = [frame for frame, _ in self._unflushed]
+        lines = [line for _, line in self._unflushed]
+        self._unflushed, self._flushed_at = [], time.monotonic()
+        call = service_call(run_extend, run_id=self._id, owner=self._owner, frames=frames, lines=lines)
+        self._flush = asyncio.ensure_future(call)
+
+    def _flush_check(self, extension: Extension) -> None:
+        self._flush = None
+        if not extension.is_owned:
+            raise LeaseLost
+        self._is_cancel_requested |= extension.is_cancel_requested
+
+    async def _flush_now(self) -> None:
+        if self._flush is not None:
+            self._flush_check(await self._flush)
+        self._flush_start()
+        assert self._flush is not None
+        self._flush_check(await self._flush)
+
+    async def release(self) -> None:
+        """Gives the lease back, so that the next one need not wait for its end."""
+        if self._flush is not None:
+            await asyncio.gather(self._flush, return_exceptions=True)
+        try:
+            await service_call(run_release, run_id=self._id, owner=self._owner)
+        except DatabaseError:
+            log.warning("run.release_failed", run_id=self._id)  # it ends by itself in LEASE_SECONDS
+
+    async def _finish(self, last: Frame) -> None:
+        if self._flush is not None:
+            self._flush_check(await self._flush)
+        lines = [line for _, line in self._unflushed]
+        if not await service_call(run_finish, run_id=self._id, owner=self._owner, last=last, lines=lines):
+            raise LeaseLost
+        await self._release(lines[-1])
+
+    # --- Endings of our own making
+
+    async def _cancel_if_asked(self, client: NodeClient) -> None:
+        if self._is_cancel_requested and not self._is_cancel_sent:
+            self._is_cancel_sent = True
+            await client.run_cancel(run_id=self._id)
+
+    async def _finish_unstarted(self) -> None:
+        """Cancelled before any node heard of it."""
+        await self._end(RunFinished(finish_reason="cancelled", answer=""))
+
+    async def _fail(self, *, code: str, message: str) -> None:
+        log.error("run.failed", run_id=self._id, node=self._node_name, code=code, cause=message)
+        await self._end(RunFailed(code=code, message=message))
+
+    async def _end(self, event: RunFailed | RunFinished) -> None:
+        """Appends a terminal frame that no node sent, so that every log has an end and every reader one rule."""
+        frame = frame_make(
+            run_id=self._id,
+            epoch=self._epoch,
+            seq=self._last_seq + 1,
+            at_ms=int(time.time() * 1000),
+            usage=self._usage,
+            event=event,
+        )
+        await self._take(frame)

@@ -1,0 +1,75 @@
+"""Following a run: every frame once and in order, from any `after_seq`, live or late, whatever is lost on the way.
+
+PostgreSQL first, then live frames: from this process where it advances the run, else from the channel. A gap in
+`seq`, or silence, sends the reader back to PostgreSQL; so a lost message costs at most POLL_SECONDS.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+from backend.core.realtime import group_subscribed
+from backend.core.threads import service_call
+from backend.runs.advance import run_group
+from backend.runs.live import LoggedFrame, frames_heard, is_advanced_here
+from backend.runs.services import frames_read
+
+POLL_SECONDS = 1.0  # silence after which the log is read again
+GAP_SECONDS = 0.3  # a live frame can be ahead of the log by one flush
+READ_FRAMES_MAX = 500
+
+_Heard = asyncio.Queue[LoggedFrame]
+_Rung = asyncio.Queue[dict[str, Any]]
+
+
+async def frames_follow(*, run_id: str, after_seq: int = 0) -> AsyncIterator[LoggedFrame | None]:
+    """Yields each frame after `after_seq` until the terminal one; None whenever POLL_SECONDS passed in silence."""
+    seq = after_seq
+    must_read, timeout_seconds = True, POLL_SECONDS
+    async with AsyncExitStack() as stack:
+        # Listen first, read second: what is published between the two would else be missed until the next poll.
+        heard = stack.enter_context(frames_heard(run_id))
+        rung: _Rung | None = None
+        while True:
+            if rung is None and not is_advanced_here(run_id):
+                rung = await stack.enter_async_context(group_subscribed(run_group(run_id)))
+                must_read = True
+            if must_read:
+                for frame in await _frames_after(run_id, seq):
+                    seq = frame.seq
+                    yield frame
+                    if frame.is_terminal:
+                        return
+            frame = await _next_live(heard, rung, timeout_seconds)
+            must_read, timeout_seconds = False, POLL_SECONDS
+            if frame is None:
+                must_read = rung is not None
+                yield None
+            elif frame.seq == seq + 1:
+                seq = frame.seq
+                yield frame
+                if frame.is_terminal:
+                    return
+            elif frame.seq > seq + 1:
+                must_read, timeout_seconds = True, GAP_SECONDS
+
+
+async def _next_live(heard: _Heard, rung: _Rung | None, timeout_seconds: float) -> LoggedFrame | None:
+    try:
+        if rung is None:
+            return await asyncio.wait_for(heard.get(), timeout_seconds)
+        payload = await asyncio.wait_for(rung.get(), timeout_seconds)
+    except TimeoutError:
+        return None
+    return LoggedFrame(seq=payload["seq"], line=payload["line"], is_terminal=payload["is_terminal"])
+
+
+async def _frames_after(run_id: str, after_seq: int) -> list[LoggedFrame]:
+    frames: list[LoggedFrame] = []
+    while page := await service_call(frames_read, run_id=run_id, after_seq=after_seq, limit=READ_FRAMES_MAX):
+        frames += page
+        after_seq = page[-1].seq
+        if len(page) < READ_FRAMES_MAX:
+            break
+    return frames

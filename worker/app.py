@@ -1,0 +1,57 @@
+"""The Celery application: settings, and beat's fixed list of ticks.
+
+A message is only a wake-up, so everything here favours "again" over "at most once": late acks, a task of a killed
+child comes back, a message nobody acknowledged returns after `visibility_timeout`. No task carries an ETA or a
+retry countdown; due times are columns, and the ticks below find them.
+"""
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
+
+import django
+
+django.setup()
+
+from celery import Celery  # noqa: E402
+from django.conf import settings  # noqa: E402
+
+from backend.core.queue import TASK_HOLDS_SWEEP, TASK_NODES_PROBE, TASK_RUNS_SWEEP  # noqa: E402
+
+TASK_SECONDS_MAX = 60  # hard limit: what is longer belongs in a row and the next tick
+TASK_SECONDS_SOFT = 55
+# A message unacknowledged this long is delivered again: well over the longest task, well under an hour's silence.
+VISIBILITY_SECONDS = 300
+
+RUNS_SWEEP_SECONDS = 5.0
+HOLDS_SWEEP_SECONDS = 30.0
+NODES_PROBE_SECONDS = 10.0
+
+app = Celery("svend", broker=settings.CELERY_BROKER_URL)
+app.conf.update(
+    include=["worker.tasks"],
+    task_serializer="json",
+    accept_content=["json"],
+    task_ignore_result=True,
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    worker_prefetch_multiplier=1,
+    task_time_limit=TASK_SECONDS_MAX,
+    task_soft_time_limit=TASK_SECONDS_SOFT,
+    worker_hijack_root_logger=False,
+    worker_redirect_stdouts=False,
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={
+        "visibility_timeout": VISIBILITY_SECONDS,
+        # The default sweep of unacknowledged messages waits 100 s more.
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
+    },
+    beat_schedule={
+        "runs_sweep": {"task": TASK_RUNS_SWEEP, "schedule": RUNS_SWEEP_SECONDS},
+        "holds_sweep": {"task": TASK_HOLDS_SWEEP, "schedule": HOLDS_SWEEP_SECONDS},
+        "nodes_probe": {"task": TASK_NODES_PROBE, "schedule": NODES_PROBE_SECONDS},
+    },
+    beat_max_loop_interval=5,
+    timezone="UTC",
+)

@@ -1,0 +1,54 @@
+"""The tasks: wake-ups of three lines over backend services. No task lives over 60 s, none carries data but ids.
+
+Losing one costs a sweep; running one twice is harmless, because the services claim rows before they work.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from backend.core.queue import (
+    TASK_HOLDS_SWEEP,
+    TASK_NODES_PROBE,
+    TASK_RUN_ADVANCE,
+    TASK_RUNS_SWEEP,
+    enqueue,
+)
+from backend.metering.services import holds_sweep
+from backend.nodes.client import sessions_close
+from backend.nodes.services import nodes_probe
+from backend.runs.advance import advance
+from backend.runs.services import run_is_live, runs_cancel_overdue, runs_due
+from worker.app import app
+
+# Below Celery's own limit for a task; a longer run is taken on by the next sweep.
+ADVANCE_SECONDS_MAX = 45.0
+
+
+async def _then_close(work: Coroutine[Any, Any, Any]) -> None:
+    try:
+        await work
+    finally:
+        await sessions_close()
+
+
+@app.task(name=TASK_RUN_ADVANCE)
+def run_advance(run_id: str) -> None:
+    asyncio.run(_then_close(advance(run_id, seconds_max=ADVANCE_SECONDS_MAX)))
+
+
+@app.task(name=TASK_RUNS_SWEEP)
+def runs_sweep() -> None:
+    runs_cancel_overdue()
+    for run_id in runs_due():
+        enqueue(TASK_RUN_ADVANCE, run_id)
+
+
+@app.task(name=TASK_HOLDS_SWEEP)
+def sweep_holds() -> None:
+    holds_sweep(run_is_live=run_is_live)
+
+
+@app.task(name=TASK_NODES_PROBE)
+def probe_nodes() -> None:
+    asyncio.run(_then_close(nodes_probe()))
