@@ -1,0 +1,124 @@
+"""A checkpoint on disk IS a Hugging Face folder: config.json, safetensors, tokenizer files, generation_config.json.
+
+Saving is atomic (written beside the target, then renamed) and never pickles. Optimiser state is not here: the trainer
+keeps its own. Loading accepts any plain Llama folder, sharded or not, whoever made it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from gpu_node.model.config import ModelConfig, config_from_hf, config_to_hf
+from gpu_node.model.transformer import Transformer
+
+WEIGHTS_FILE = "model.safetensors"
+INDEX_FILE = "model.safetensors.index.json"
+# One shard's size: what a download can repeat after a dropped line without pain.
+SHARD_BYTES_MAX = 5_000_000_000
+
+
+def save_checkpoint(
+    folder: Path,
+    model: Transformer,
+    *,
+    dtype: torch.dtype = torch.bfloat16,
+    tokenizer_files: Mapping[str, str] | None = None,
+    generation: Mapping[str, Any] | None = None,
+    add_files: Callable[[Path], None] | None = None,
+) -> None:
+    """Replaces `folder` as a whole. `tokenizer_files` maps file names to their text; `add_files` may write more
+    into the folder before it is swapped in."""
+    staging = folder.with_name(f".{folder.name}.partial")
+    if staging.exists():
+        shutil.rmtree(staging)
+    staging.mkdir(parents=True)
+    config = model.config
+    _json_write(staging / "config.json", config_to_hf(config, dtype=str(dtype).removeprefix("torch.")))
+    if not config.has_score_head:
+        generation = {
+            "bos_token_id": config.bos_token_id,
+            "pad_token_id": config.pad_token_id,
+            # Both ends of a turn: without the call's end, other engines run on past a tool call and bill for it.
+            "eos_token_id": list(config.eos_token_ids),
+            **(generation or {}),
+        }
+        _json_write(staging / "generation_config.json", generation)
+    for name, text in (tokenizer_files or {}).items():
+        (staging / name).write_text(text, encoding="utf-8")
+    _weights_write(staging, {name: t.detach().to(dtype).contiguous() for name, t in model.state_dict().items()})
+    if add_files:
+        add_files(staging)
+    folder_replace(staging, folder)
+
+
+def load_checkpoint(
+    folder: Path, *, dtype: torch.dtype = torch.float32, device: str = "cpu"
+) -> tuple[Transformer, ModelConfig]:
+    config = config_from_hf(json.loads((folder / "config.json").read_text(encoding="utf-8")))
+    with torch.device("meta"):
+        model = Transformer(config)
+    expected = set(model.state_dict())
+    tensors = {n: t.to(device=device, dtype=dtype) for n, t in _weights_read(folder).items() if n in expected}
+    if missing := sorted(expected - set(tensors)):
+        raise ValueError(f"{folder}: {len(missing)} tensors are missing, first {missing[0]!r}")
+    model.load_state_dict(tensors, assign=True)
+    return model.eval(), config
+
+
+def folder_replace(staging: Path, target: Path) -> None:
+    """Swaps a finished folder into place; a crash leaves the old one or the new one, never half of either."""
+    old = target.with_name(f".{target.name}.old")
+    if old.exists():
+        shutil.rmtree(old)
+    if target.exists():
+        os.rename(target, old)
+    os.rename(staging, target)
+    if old.exists():
+        shutil.rmtree(old)
+
+
+def _weights_write(folder: Path, tensors: dict[str, torch.Tensor]) -> None:
+    shards: list[dict[str, torch.Tensor]] = [{}]
+    size = 0
+    for name, tensor in tensors.items():
+        if shards[-1] and size + tensor.nbytes > SHARD_BYTES_MAX:
+            shards.append({})
+            size = 0
+        shards[-1][name] = tensor
+        size += tensor.nbytes
+    if len(shards) == 1:
+        save_file(shards[0], folder / WEIGHTS_FILE, metadata={"format": "pt"})
+        return
+    weight_map = {}
+    for number, shard in enumerate(shards, start=1):
+        file_name = f"model-{number:05d}-of-{len(shards):05d}.safetensors"
+        save_file(shard, folder / file_name, metadata={"format": "pt"})
+        weight_map |= dict.fromkeys(shard, file_name)
+    total = sum(t.nbytes for t in tensors.values())
+    _json_write(folder / INDEX_FILE, {"metadata": {"total_size": total}, "weight_map": weight_map})
+
+
+def _weights_read(folder: Path) -> dict[str, torch.Tensor]:
+    if (folder / INDEX_FILE).exists():
+        weight_map = json.loads((folder / INDEX_FILE).read_text(encoding="utf-8"))["weight_map"]
+        names = sorted(set(weight_map.values()))
+    else:
+        names = [WEIGHTS_FILE]
+    tensors: dict[str, torch.Tensor] = {}
+    for name in names:
+        with safe_open(folder / name, framework="pt", device="cpu") as shard:
+            tensors |= {key: shard.get_tensor(key) for key in shard.keys()}
+    return tensors
+
+
+def _json_write(path: Path, value: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")

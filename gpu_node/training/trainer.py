@@ -1,0 +1,244 @@
+"""The one trainer: reasoner (next-token loss, weighted per token) and verifier (score head) alike.
+
+A run's folder holds `training_config.json` (frozen: a resume under another one is refused) and `last/`, a checkpoint in
+the Hugging Face layout in fp32 with the optimiser, step and RNG beside it as safetensors + JSON, never pickle.
+Invariant: stop and resume gives the same weights as never stopping, bit for bit on CPU (unless a time budget is set:
+then the schedule follows the clock).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from gpu_node.data.packing import Batch
+from gpu_node.model.checkpoint import load_checkpoint, save_checkpoint
+from gpu_node.model.config import ModelConfig
+from gpu_node.model.transformer import Transformer
+from gpu_node.training.job_frames import JobLog
+from gpu_node.training.optim import OptimConfig, Optimisers, schedule_rate
+
+CONFIG_FILE = "training_config.json"
+STATE_FILE = "trainer_state.json"
+OPTIMISER_FILE = "optimiser.safetensors"
+LAST_FOLDER = "last"
+
+Evaluate = Callable[[Transformer], Mapping[str, float]]
+
+
+class NonFiniteLoss(RuntimeError):
+    """The loss or the gradient is no number any more: more steps would only spoil the weights."""
+
+
+class BatchOrder(Protocol):
+    def batch(self, step: int) -> Batch: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """What decides the result. Frozen beside the checkpoint; a resume must bring the same."""
+
+    objective: Literal["language", "score"]
+    model: ModelConfig
+    num_steps: int
+    batch_tokens: int
+    seed: int
+    recipe: str = ""
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    is_autocast: bool = True  # bf16 products, fp32 weights
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunPace:
+    """What decides only when things happen, not what comes out (but for `time_budget_seconds`)."""
+
+    time_budget_seconds: float | None = None
+    checkpoint_seconds: float = 180.0
+    evaluate_seconds: float = 120.0
+    log_steps: int = 10
+    is_compiled: bool = False
+    has_progress_bar: bool = False
+
+
+class Trainer:
+    def __init__(
+        self,
+        *,
+        config: TrainConfig,
+        model: Transformer,
+        order: BatchOrder,
+        folder: Path,
+        log: JobLog,
+        pace: RunPace | None = None,
+        evaluate: Evaluate | None = None,
+        tokenizer_files: Mapping[str, str] | None = None,
+    ) -> None:
+        self.config, self.model, self.order, self.folder = config, model, order, folder
+        self.log, self.pace, self.evaluate = log, pace or RunPace(), evaluate
+        self.tokenizer_files = tokenizer_files
+        self.optimisers = Optimisers(model, config.optim)
+        self.num_steps_done = 0
+        self.num_tokens = 0
+        self.seconds_before = 0.0
+        self._started = time.monotonic()
+        loss = language_loss if config.objective == "language" else score_loss
+        self._loss = torch.compile(loss, dynamic=True) if self.pace.is_compiled else loss
+        torch.manual_seed(config.seed)
+        self._freeze_config()
+
+    # ---- the loop
+
+    def train(self) -> bool:
+        """Trains to the end; False when the time budget ended it earlier. The last state is saved either way."""
+        self._started = time.monotonic()
+        self.log.write("job.started", step=self.num_steps_done, num_steps=self.config.num_steps)
+        last_saved = last_evaluated = last_logged = time.monotonic()
+        losses: list[Tensor] = []
+        tokens_at_log = self.num_tokens
+        self.model.train()
+        with self.log.bar(self.config.num_steps, self.num_steps_done, shown=self.pace.has_progress_bar) as bar:
+            while self.progress < 1.0:
+                losses.append(self.step())
+                bar.update(1)
+                now = time.monotonic()
+                if self.num_steps_done % self.pace.log_steps == 0:
+                    speed = (self.num_tokens - tokens_at_log) / max(1e-9, now - last_logged)
+                    self._log_metrics(losses, speed)
+                    losses, tokens_at_log, last_logged = [], self.num_tokens, now
+                if now - last_saved > self.pace.checkpoint_seconds:
+                    self.save()
+                    last_saved = now
+                if self.evaluate and now - last_evaluated > self.pace.evaluate_seconds:
+                    self._run_evaluation()
+                    last_evaluated = last_logged = time.monotonic()
+        # Saved before it is evaluated: an evaluation that dies must not take the training with it.
+        self.save()
+        self._run_evaluation()
+        is_complete = self.num_steps_done >= self.config.num_steps
+        self.log.write("job.finished", step=self.num_steps_done, is_complete=is_complete, seconds=self.seconds)
+        return is_complete
+
+    def step(self) -> Tensor:
+        batch = self.order.batch(self.num_steps_done)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.config.is_autocast):
+            loss = self._loss(
+                self.model,
+                torch.from_numpy(batch.ids_BT),
+                torch.from_numpy(batch.weights_BT),
+                torch.from_numpy(batch.labels_BT),
+            )
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optim.clip_norm)
+        if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
+            cause = f"loss {loss.item()!r}, gradient norm {norm.item()!r} at step {self.num_steps_done}"
+            self.log.write("job.failed", cause=cause)
+            raise NonFiniteLoss(f"{cause}; the last good state is in {self.folder / LAST_FOLDER}")
+        self.optimisers.step(schedule_rate(self.progress, self.num_steps_done, self.config.optim))
+        self.num_steps_done += 1
+        self.num_tokens += int(batch.ids_BT.size)
+        return loss.detach()
+
+    @property
+    def seconds(self) -> float:
+        return self.seconds_before + time.monotonic() - self._started
+
+    @property
+    def progress(self) -> float:
+        by_steps = self.num_steps_done / self.config.num_steps
+        budget = self.pace.time_budget_seconds
+        return by_steps if budget is None else max(by_steps, self.seconds / budget)
+
+    def _log_metrics(self, losses: list[Tensor], tokens_per_second: float) -> None:
+        left = (1 - self.progress) / max(1e-9, self.progress) * self.seconds
+        self.log.write(
+            "metric",
+            step=self.num_steps_done,
+            values={
+                "loss": round(float(torch.stack(losses).mean()), 4),
+                "tokens_per_second": round(tokens_per_second),
+                "num_tokens": self.num_tokens,
+                "eta_seconds": round(left),
+            },
+        )
+
+    def _run_evaluation(self) -> None:
+        if self.evaluate is None:
+            return
+        self.model.eval()
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=self.config.is_autocast):
+            values = dict(self.evaluate(self.model))
+        self.model.train()
+        self.log.write("eval", step=self.num_steps_done, values=values)
+
+    # ---- what lies on disk
+
+    def save(self) -> None:
+        """The whole state as one folder, swapped in as a whole."""
+
+        def add_state(staging: Path) -> None:
+            save_file(
+                {**self.optimisers.tensors(), "rng.torch.0": torch.get_rng_state()},
+                staging / OPTIMISER_FILE,
+            )
+            state = {"step": self.num_steps_done, "num_tokens": self.num_tokens, "seconds": self.seconds}
+            (staging / STATE_FILE).write_text(json.dumps(state) + "\n", encoding="utf-8")
+
+        target = self.folder / LAST_FOLDER
+        save_checkpoint(
+            target, self.model, dtype=torch.float32, tokenizer_files=self.tokenizer_files, add_files=add_state
+        )
+        self.log.write("checkpoint", step=self.num_steps_done, folder=str(target))
+
+    def resume(self) -> bool:
+        """Takes up the folder's last state; False if there is none."""
+        last = self.folder / LAST_FOLDER
+        if not (last / STATE_FILE).exists():
+            return False
+        stored, _ = load_checkpoint(last)
+        self.model.load_state_dict(stored.state_dict())
+        tensors = load_file(last / OPTIMISER_FILE)
+        torch.set_rng_state(tensors.pop("rng.torch.0"))
+        self.optimisers.load_tensors(tensors)
+        state = json.loads((last / STATE_FILE).read_text(encoding="utf-8"))
+        self.num_steps_done, self.num_tokens = state["step"], state["num_tokens"]
+        self.seconds_before = state["seconds"]
+        return True
+
+    def _freeze_config(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / CONFIG_FILE
+        ours = config_json(self.config)
+        if path.exists() and path.read_text(encoding="utf-8") != ours:
+            raise ValueError(f"{path} was frozen with another configuration: use another folder, or the same recipe")
+        path.write_text(ours, encoding="utf-8")
+
+
+def config_json(config: TrainConfig) -> str:
+    as_dict: dict[str, Any] = dataclasses.asdict(config)
+    return json.dumps(as_dict, indent=2) + "\n"
+
+
+def language_loss(model: Transformer, ids_BT: Tensor, weights_BT: Tensor, _labels_BT: Tensor) -> Tensor:
+    """Cross entropy of each next id, weighted; per unit of weight, so that batches of any make-up weigh alike."""
+    logits_BTV = model(ids_BT)[:, :-1]
+    losses = F.cross_entropy(logits_BTV.flatten(0, 1).float(), ids_BT[:, 1:].flatten(), reduction="none")
+    weights = weights_BT[:, 1:].flatten()
+    return (losses * weights).sum() / weights.sum()
+
+
+def score_loss(model: Transformer, ids_BT: Tensor, weights_BT: Tensor, labels_BT: Tensor) -> Tensor:
+    """Binary cross entropy at the places that carry weight: what was read so far leads to a right answer, or not."""
+    scores_BT = model(ids_BT).float()
+    losses = F.binary_cross_entropy_with_logits(scores_BT, labels_BT, reduction="none")
+    return (losses * weights_BT).sum() / weights_BT.sum()

@@ -1,0 +1,169 @@
+"""The trainer learns, resumes bit for bit, refuses what would spoil a run, and tells what it does as job frames."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from gpu_node.data.packing import EpochOrder, Row, RowPool, Stage, StagedOrder, pool_build, pool_load
+from gpu_node.model.config import ModelConfig
+from gpu_node.model.transformer import Transformer, initialise
+from gpu_node.training.job_frames import JobLog
+from gpu_node.training.optim import OptimConfig, schedule_rate
+from gpu_node.training.trainer import LAST_FOLDER, NonFiniteLoss, RunPace, TrainConfig, Trainer
+
+TINY = ModelConfig(
+    vocab_size=128, width=128, num_layers=1, num_heads=2, num_kv_heads=1, mlp_width=128, context_tokens=64, is_tied=True
+)
+
+
+def pool_of_counts(num_rows: int = 200) -> RowPool:
+    """Rows that count upwards from a random start: learnt in a few steps. The label says whether the start is even."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for _ in range(num_rows):
+        start, length = int(rng.integers(20, 90)), int(rng.integers(5, 30))
+        ids = [1, *range(start, start + length)]
+        rows.append(Row(ids=ids, weights=[0.0] + [1.0] * length, labels=[float(start % 2 == 0)] * (length + 1)))
+    return pool_build(rows, tokens_max=64)
+
+
+def trainer_at(folder: Path, *, num_steps: int = 30, objective: str = "language", **pace) -> Trainer:
+    model_config = dataclasses.replace(TINY, has_score_head=objective == "score")
+    config = TrainConfig(
+        objective=objective,
+        model=model_config,
+        num_steps=num_steps,
+        batch_tokens=512,
+        seed=7,
+        optim=OptimConfig(warmup_steps=5),
+    )
+    model = Transformer(model_config)
+    initialise(model, seed=7)
+    return Trainer(
+        config=config,
+        model=model,
+        order=StagedOrder([Stage(pool_of_counts(), num_steps)], batch_tokens=512, seed=7),
+        folder=folder,
+        log=JobLog(folder / "job.ndjson", echo=False),
+        pace=RunPace(log_steps=5, **pace),
+    )
+
+
+@pytest.mark.parametrize("objective", ["language", "score"])
+def test_the_loss_falls_under_either_objective(tmp_path: Path, objective: str) -> None:
+    trainer = trainer_at(tmp_path, objective=objective, num_steps=60)
+    first = trainer.step().item()
+    for _ in range(58):
+        trainer.step()
+    assert trainer.step().item() < 0.7 * first
+
+
+def test_stop_and_resume_equals_never_stopped_bit_for_bit(tmp_path: Path) -> None:
+    whole = trainer_at(tmp_path / "whole")
+    assert whole.train()
+    stopped = trainer_at(tmp_path / "stopped")
+    for _ in range(13):
+        stopped.step()
+    stopped.save()
+    torch.rand(3)  # other work between the two halves must not matter
+    resumed = trainer_at(tmp_path / "stopped")
+    assert resumed.resume()
+    assert resumed.train()
+    assert resumed.num_tokens == whole.num_tokens
+    for (name, a), b in zip(whole.model.state_dict().items(), resumed.model.state_dict().values(), strict=True):
+        assert torch.equal(a, b), name
+    ours, theirs = whole.optimisers.tensors(), resumed.optimisers.tensors()
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_a_resume_under_another_configuration_is_refused(tmp_path: Path) -> None:
+    trainer_at(tmp_path, num_steps=30)
+    with pytest.raises(ValueError, match="frozen with another configuration"):
+        trainer_at(tmp_path, num_steps=31)
+
+
+def test_a_loss_that_is_no_number_stops_the_run_before_the_weights_change(tmp_path: Path) -> None:
+    trainer = trainer_at(tmp_path)
+    with torch.no_grad():
+        trainer.model.model.norm.weight[0] = float("nan")
+    before = {name: t.clone() for name, t in trainer.model.state_dict().items() if "norm" not in name}
+    with pytest.raises(NonFiniteLoss):
+        trainer.train()
+    assert all(torch.equal(before[name], trainer.model.state_dict()[name]) for name in before)
+    assert json.loads((tmp_path / "job.ndjson").read_text().splitlines()[-1])["kind"] == "job.failed"
+
+
+def test_a_time_budget_ends_the_run_with_its_state_saved(tmp_path: Path) -> None:
+    trainer = trainer_at(tmp_path, num_steps=1_000_000, time_budget_seconds=0.5)
+    assert not trainer.train()
+    assert trainer_at(tmp_path, num_steps=1_000_000).resume()
+
+
+def test_the_log_is_numbered_without_gaps_over_a_resume(tmp_path: Path) -> None:
+    trainer_at(tmp_path).train()
+    again = trainer_at(tmp_path)
+    again.resume()
+    again.train()
+    frames = [json.loads(line) for line in (tmp_path / "job.ndjson").read_text().splitlines()]
+    assert [f["seq"] for f in frames] == list(range(1, len(frames) + 1))
+    assert {"job.started", "metric", "checkpoint", "job.finished"} <= {f["kind"] for f in frames}
+    metric = next(f for f in frames if f["kind"] == "metric")
+    assert metric["values"]["tokens_per_second"] > 0
+    assert metric["values"]["eta_seconds"] >= 0
+
+
+def test_no_state_on_disk_is_a_pickle(tmp_path: Path) -> None:
+    trainer_at(tmp_path).save()
+    assert {p.suffix for p in (tmp_path / LAST_FOLDER).iterdir()} == {".json", ".safetensors"}
+
+
+def test_the_schedule_warms_up_and_ends_at_its_floor() -> None:
+    config = OptimConfig(warmup_steps=10, final_rate=0.02)
+    assert schedule_rate(0.0, 0, config) == pytest.approx(0.1)
+    assert schedule_rate(0.0, 9, config) == pytest.approx(1.0)
+    assert schedule_rate(1.0, 999, config) == pytest.approx(0.02)
+
+
+def test_every_row_comes_once_an_epoch_within_the_token_bound() -> None:
+    pool = pool_of_counts()
+    order = EpochOrder(pool, batch_tokens=512, seed=1)
+    num_rows, number = 0, 0
+    while num_rows < len(pool):
+        batch = order.batch(number)
+        assert batch.ids_BT.size <= 512
+        assert (batch.weights_BT[batch.ids_BT == 0] == 0).all()
+        num_rows, number = num_rows + len(batch.ids_BT), number + 1
+    assert num_rows == len(pool)
+
+
+def test_a_batch_depends_on_its_number_alone() -> None:
+    pool = pool_of_counts()
+    forward = EpochOrder(pool, batch_tokens=512, seed=1)
+    seen = [forward.batch(n).ids_BT for n in range(40)]
+    fresh = EpochOrder(pool, batch_tokens=512, seed=1)
+    assert all(np.array_equal(fresh.batch(n).ids_BT, seen[n]) for n in (39, 3, 25))
+
+
+def test_stages_follow_each_other() -> None:
+    first, second = pool_of_counts(), pool_build([Row(ids=[1, 5, 5], weights=[0, 1, 1])], tokens_max=8)
+    order = StagedOrder([Stage(first, 3), Stage(second, 2)], batch_tokens=512, seed=0)
+    assert order.num_steps == 5
+    assert [order.batch(n).ids_BT.shape[0] == 1 for n in range(6)] == [False] * 3 + [True] * 3
+
+
+def test_a_pool_survives_the_disk(tmp_path: Path) -> None:
+    pool = pool_of_counts()
+    pool.save(tmp_path / "rows.npz")
+    again = pool_load(tmp_path / "rows.npz")
+    assert again.group_names == pool.group_names
+    assert np.array_equal(again.ids, pool.ids)
+
+
+def test_a_row_beyond_the_context_is_refused() -> None:
+    with pytest.raises(ValueError, match="65 tokens"):
+        pool_build([Row(ids=[1] * 65, weights=[1.0] * 65)], tokens_max=64)
