@@ -4,11 +4,20 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from django_prometheus.exports import ExportToDjangoView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from backend.accounts import apis as accounts
 from backend.core import pages
+from backend.metering import apis as metering
 
 urlpatterns: list[URLPattern | URLResolver] = [
     # accounts
     path("_allauth/", include("allauth.headless.urls")),
+    path("welcome/<str:token>", accounts.welcome),
+    # metering
+    path("api/me", metering.MeApi.as_view()),
+    path("api/keys", metering.KeysApi.as_view()),
+    path("api/keys/<str:api_key_id>", metering.KeyApi.as_view()),
+    path("api/usage/summary", metering.UsageSummaryApi.as_view()),
+    path("api/usage/runs", metering.UsageRunsApi.as_view()),
     # the machine's own
     path("healthz", pages.healthz),
     path("readyz", pages.readyz),

@@ -216,6 +216,20 @@ def caller_from_request(request: HttpRequest) -> Caller:
     raise NotAuthenticated("You didn't provide an API key. Send it as `Authorization: Bearer sk-svend-…`.")
 
 
+def caller_from_socket(*, user: User | None, client_address: str, api_key: str | None) -> Caller:
+    """The caller of a websocket: its session's user, else the key of its first message, else local mode.
+
+    OriginRouter has already refused foreign pages. Raises NotAuthenticated.
+    """
+    if api_key and api_key.startswith(api_keys.PREFIX):
+        return api_key_authenticate(api_key)
+    if user is not None and user.is_authenticated:
+        return caller_of_user(user)
+    if settings.IS_LOCAL and address_is_loopback(client_address):
+        return caller_local()
+    raise NotAuthenticated("Sign in, or send your API key in the first message.")
+
+
 def is_local_request(request: HttpRequest) -> bool:
     """True in local mode for a request from this machine that no foreign web page sent."""
     if not settings.IS_LOCAL or not address_is_loopback(request.META.get("REMOTE_ADDR", "")):

@@ -18,6 +18,7 @@ from backend.metering.models import Balance, Hold, Price, UsageRecord
 
 log = structlog.get_logger(__name__)
 
+DEFAULT_PRICE = "default"  # the price row that pages show before a model is chosen; nothing is billed by it
 TRIAL_GRANT_NANO_USD = 1_000_000_000  # $1: a third of a million tokens, enough to like it, too little to resell
 HOLD_AGE_MAX = dt.timedelta(minutes=30)  # a run ends within minutes; past this only a dead one holds money
 SWEEP_HOLDS_MAX = 500  # per call: a sweep is a short task

@@ -1,0 +1,93 @@
+"""`manage.py seed_local`: what a fresh local Svend needs of accounts and money. Repeats change nothing.
+
+The last line of its output is JSON for the supervisor. Everything it makes is real: a price row, an account
+with a grant in the ledger, an admin, a key. Models and nodes are `seed_models`.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+from backend.accounts.models import Account, Membership, User
+from backend.accounts.services import account_create, api_key_authenticate, api_key_create
+from backend.accounts.welcome import welcome_link_make
+from backend.core.errors import NotAuthenticated
+from backend.metering.services import DEFAULT_PRICE, credit_grant, price_set
+
+MODEL = "svend-nano"
+PRICE_NANO_USD_PER_TOKEN = 3_000  # $3 per 1M tokens
+LOCAL_GRANT_NANO_USD = 100_000_000_000  # $100
+LOCAL_REQUESTS_PER_MINUTE = 10_000  # the owner of the machine is not to be slowed down
+LOCAL_TOKENS_PER_MINUTE = 100_000_000
+
+
+class Command(BaseCommand):
+    help = "Seeds price, local account with its grant, admin and key; prints JSON."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.IS_LOCAL:
+            raise CommandError("seed_local makes an account that needs no key: only with SVEND_LOCAL=1.")
+        with transaction.atomic():
+            for model in (MODEL, DEFAULT_PRICE):
+                price_set(model=model, nano_usd_per_token=PRICE_NANO_USD_PER_TOKEN)
+            account = _local_account()
+            admin = _admin(account)
+            api_key = _api_key(account)
+            link = welcome_link_make(user=admin)
+        seed = {
+            "url": settings.PUBLIC_URL,
+            "api_key": api_key,
+            "model": MODEL,
+            "admin_email": admin.email,
+            "admin_link": settings.PUBLIC_URL + link,
+        }
+        self.stdout.write(json.dumps(seed))
+
+
+def _local_account() -> Account:
+    account = Account.objects.filter(is_local=True).first() or account_create(
+        name="This machine",
+        owner=None,
+        is_local=True,
+        requests_per_minute=LOCAL_REQUESTS_PER_MINUTE,
+        tokens_per_minute=LOCAL_TOKENS_PER_MINUTE,
+    )
+    credit_grant(
+        account_id=account.id,
+        amount_nano_usd=LOCAL_GRANT_NANO_USD,
+        source=f"grant:local:{account.id}",
+        actor="manage.py seed_local",
+        reason="credit of the local account, so that a first run is billed like every other",
+    )
+    return account
+
+
+def _admin(account: Account) -> User:
+    email = os.environ.get("SVEND_ADMIN_EMAIL", "").strip().lower() or "admin@svend.local"
+    password = os.environ.get("SVEND_ADMIN_PASSWORD") or None  # None: signs in by the link only
+    admin = User.objects.filter(email=email).first() or User.objects.create_superuser(email, None)
+    if password and not admin.check_password(password):
+        admin.set_password(password)
+        admin.save(update_fields=["password"])
+    Membership.objects.get_or_create(user=admin, account=account)
+    EmailAddress.objects.get_or_create(user=admin, email=email, defaults={"verified": True, "primary": True})
+    return admin
+
+
+def _api_key(account: Account) -> str:
+    """The key of the last start while it works, so that a program's key outlives a restart; else a new one."""
+    first_run = Path(settings.SVEND_DATA) / "first-run.json"
+    if first_run.is_file():
+        raw = str(json.loads(first_run.read_text()).get("api_key", ""))
+        try:
+            if api_key_authenticate(raw).account_id == account.id:
+                return raw
+        except NotAuthenticated:
+            pass  # revoked or of another database: a new one is made below
+    return api_key_create(account_id=account.id, name="first key")[1]

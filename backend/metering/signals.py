@@ -1,0 +1,6 @@
+"""What metering asks of the apps above it."""
+
+from django.dispatch import Signal
+
+# Sent with `account_id` and `run_ids` when a statement is listed. A receiver returns {run_id: question}.
+run_questions_wanted = Signal()
