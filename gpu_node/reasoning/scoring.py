@@ -1,0 +1,35 @@
+"""Asks the critic about ids and words its answer as events. Without a critic, or for a run that is not to be
+verified, it says nothing; ids beyond the critic's context get no score either, and the verdict is "abstain".
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from gpu_node.protocol.frames import RunEvent, Verdict, VerifierScore
+from gpu_node.reasoning.verifier import Verifier
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """`verifier` is None when the run is not verified, or the node has no critic."""
+
+    verifier: Verifier | None
+
+    async def score(self, ids: list[int]) -> float | None:
+        if self.verifier is None or len(ids) > self.verifier.context_tokens:
+            return None
+        [score] = await self.verifier.score([ids])
+        return min(1.0, max(0.0, score))
+
+    def verdict(self, score: float | None) -> Verdict:
+        if self.verifier is None or score is None:
+            return "abstain"
+        return self.verifier.thresholds.verdict(score)
+
+    async def step_events(
+        self, ids: list[int], *, target: Literal["step", "tool", "answer"], target_id: int
+    ) -> list[RunEvent]:
+        score = await self.score(ids)
+        if score is None:
+            return []
+        return [VerifierScore(target=target, target_id=target_id, score=score, verdict=self.verdict(score))]
