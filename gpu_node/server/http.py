@@ -1,0 +1,78 @@
+"""What all routes of the node share: the error shape, the secret, bounded bodies.
+
+Every refusal is `{"error": NodeError}` with the status its code means. Not here: what a route does.
+"""
+
+import hmac
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gpu_node.protocol.node import NodeError
+from gpu_node.reasoning.orchestrator import RunRefused
+
+BODY_BYTES_MAX = 4_194_304  # 256 messages of a page each; nothing of it fits a shipped context
+RETRY_AFTER_SECONDS = 1
+
+STATUS = {
+    "bad_request": 400,
+    "unauthorized": 401,
+    "unknown_run": 404,
+    "not_found": 404,
+    "model_not_loaded": 404,
+    "method_not_allowed": 405,
+    "stale_epoch": 409,
+    "body_too_large": 413,
+    "invalid_spec": 422,
+    "prompt_too_long": 422,
+    "log_corrupt": 500,
+    "internal_error": 500,
+    "busy": 503,
+    "disk_error": 503,
+    "stopping": 503,
+}
+
+
+def refusal(code: str, message: str) -> Response:
+    headers = {"retry-after": str(RETRY_AFTER_SECONDS)} if STATUS[code] == 503 else {}
+    body = {"error": NodeError(code=code, message=message).model_dump()}
+    return JSONResponse(body, status_code=STATUS[code], headers=headers)
+
+
+async def body_read(request: Request) -> bytes:
+    """The body, refused as soon as it is too large, whatever its headers say."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_BYTES_MAX:
+            raise RunRefused("body_too_large", f"the body is over {BODY_BYTES_MAX} bytes")
+    return bytes(body)
+
+
+def int_parameter(request: Request, name: str, *, default: int | None, low: int) -> int:
+    """A whole number from the query. Raises RunRefused."""
+    text = request.query_params.get(name)
+    if text is None and default is not None:
+        return default
+    if text is None or not text.isascii() or not text.isdigit() or len(text) > 15 or int(text) < low:
+        raise RunRefused("bad_request", f"{name}={text!r}: need a whole number of at least {low}")
+    return int(text)
+
+
+class SecretRequired:
+    """Lets in who knows the node's secret. `/healthz` says nothing and needs none."""
+
+    def __init__(self, app: ASGIApp, *, secret: str) -> None:
+        self._app = app
+        self._expected = f"Bearer {secret}".encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] == "/healthz" or self._is_right(scope):
+            await self._app(scope, receive, send)
+            return
+        await refusal("unauthorized", "this node's secret is missing or wrong")(scope, receive, send)
+
+    def _is_right(self, scope: Scope) -> bool:
+        given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+        return hmac.compare_digest(given, self._expected)

@@ -1,0 +1,54 @@
+"""Builds a node from what `serve` was told: a checkpoint folder with its critic, or a script.
+
+Torch is imported only when weights are loaded, so that a scripted node starts at once.
+"""
+
+import hashlib
+from pathlib import Path
+
+from gpu_node.data.chat_format import special_ids
+from gpu_node.inference.scripted import ScriptedBackend, byte_tokenizer, script_load
+from gpu_node.protocol.node import LoadedModel
+from gpu_node.reasoning.attempt import Reasoner
+from gpu_node.reasoning.orchestrator import Orchestrator
+from gpu_node.reasoning.text_stream import TokenBytes
+from gpu_node.server.node import Node, node_build
+from gpu_node.server.run_service import RUNS_MAX
+from gpu_node.tools.executor import ToolExecutor
+
+READ_BYTES = 1_048_576
+
+
+def node_scripted(*, script: Path, state: Path, name: str, model: str, runs_max: int = RUNS_MAX) -> Node:
+    """A node without weights that plays `script` and really calls the tools."""
+    tokenizer = byte_tokenizer()
+    backend = ScriptedBackend(tokenizer, script_load(script))
+    loaded = LoadedModel(
+        version=model,
+        role="reasoner",
+        backend=backend.name,
+        num_parameters=0,
+        context_tokens=backend.context_tokens,
+        vocab_size=tokenizer.get_vocab_size(),
+        manifest_sha256=hashlib.sha256(script.read_bytes()).hexdigest(),
+    )
+    tools = ToolExecutor()
+    reasoner = Reasoner(backend=backend, tokenizer=tokenizer, special=special_ids(tokenizer), tools=tools)
+    orchestrator = Orchestrator(reasoner=reasoner, model=model, token_bytes=TokenBytes(tokenizer))
+    return node_build(
+        name=name, state=state, orchestrator=orchestrator, models=[loaded], tools=tools, runs_max=runs_max
+    )
+
+
+def manifest_sha256(folder: Path) -> str:
+    """One hash for a folder's content: of the sorted list of names with the hash of each file."""
+    lines = [f"{path.name} {_file_sha256(path)}" for path in sorted(folder.iterdir()) if path.is_file()]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _file_sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(READ_BYTES):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,141 @@
+"""`python -m gpu_node serve`: arguments, the state folder's lock, the socket, signals.
+
+Invariants: without a secret the server listens on loopback only; one process owns a state folder; on SIGINT and
+SIGTERM every run gets its terminal frame before the socket closes.
+"""
+
+import argparse
+import asyncio
+import fcntl
+import ipaddress
+import logging
+import os
+import socket
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+import uvicorn
+
+from gpu_node.server.app import app_build
+from gpu_node.server.loading import node_scripted
+from gpu_node.server.node import Node
+from gpu_node.server.run_service import RUNS_MAX
+
+CONNECTIONS_MAX = 2048  # readers and askers together
+GRACE_SECONDS = 3
+
+EXIT_USAGE = 2
+
+
+def serve_command(arguments: list[str]) -> int:
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    secret = os.environ.get(options.secret_env, "") if options.secret_env else ""
+    if options.secret_env and not secret:
+        print(f"serve: the environment has no {options.secret_env}; set it, or leave --secret-env out", file=sys.stderr)
+        return EXIT_USAGE
+    if not secret and not _is_loopback(options.host):
+        print(f"serve: --host {options.host} is not loopback; name a secret with --secret-env", file=sys.stderr)
+        return EXIT_USAGE
+    options.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = _lock(options.state_dir)
+    if lock is None:
+        print(f"serve: another node uses {options.state_dir}; stop it, or name another --state-dir", file=sys.stderr)
+        return EXIT_USAGE
+    with lock:
+        return asyncio.run(_serve(options, secret))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m gpu_node serve", description="Serve a model over HTTP.")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--model-path", type=Path, help="checkpoint folder of the reasoner")
+    source.add_argument("--script", type=Path, help="JSON of written answers: a node without weights")
+    parser.add_argument("--verifier-path", type=Path, help="checkpoint folder of the critic")
+    parser.add_argument("--model-name", help="the version's name; default: the folder's")
+    parser.add_argument("--port", type=int, default=8001, help="0 takes a free one")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--state-dir", type=Path, default=Path("var/node"), help="run logs and the usage index")
+    parser.add_argument("--secret-env", help="the environment variable that holds the node's secret")
+    parser.add_argument("--name", default="local", help="the node's name in /info")
+    parser.add_argument("--runs-max", type=int, default=RUNS_MAX, help="runs at work at once; more are queued")
+    return parser
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _lock(state: Path) -> IO[str] | None:
+    """Held as long as the process lives, kill -9 included: the kernel lets it go."""
+    file = (state / "lock").open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file
+
+
+def _node(options: argparse.Namespace) -> Node:
+    if options.script is not None:
+        return node_scripted(
+            script=options.script,
+            state=options.state_dir,
+            name=options.name,
+            model=options.model_name or "svend-scripted",
+            runs_max=options.runs_max,
+        )
+    from gpu_node.server.loading_torch import node_from_checkpoint  # torch: seconds, and not needed for a script
+
+    return node_from_checkpoint(
+        folder=options.model_path,
+        verifier_folder=options.verifier_path,
+        state=options.state_dir,
+        name=options.name,
+        model=options.model_name or options.model_path.resolve().name,
+        runs_max=options.runs_max,
+    )
+
+
+async def _serve(options: argparse.Namespace, secret: str) -> int:
+    node = _node(options)
+    listener = socket.create_server((options.host, options.port), reuse_port=False)
+    config = uvicorn.Config(
+        app_build(node, secret=secret),
+        log_level="warning",
+        access_log=False,
+        limit_concurrency=CONNECTIONS_MAX,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        server_header=False,
+    )
+    server = NodeServer(config, node)
+    host, port = listener.getsockname()[:2]
+    fence, models = node.tools.fence_tier, ", ".join(model.version for model in node.models)
+    print(f"node {node.name!r} on http://{host}:{port} serves {models} (fence: {fence})", flush=True)
+    await server.serve(sockets=[listener])
+    return 0 if server.started else 1
+
+
+class NodeServer(uvicorn.Server):
+    """Ends the runs as soon as a signal comes: their readers then leave by themselves."""
+
+    def __init__(self, config: uvicorn.Config, node: Node) -> None:
+        super().__init__(config)
+        self._node = node
+        self._is_stopping = False
+        self._loop = asyncio.get_running_loop()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        if not self._is_stopping:
+            self._is_stopping = True
+            self._loop.call_soon_threadsafe(self._runs_stop)
+
+    def _runs_stop(self) -> None:
+        self._stopping = self._loop.create_task(self._node.runs.stop(), name="runs-stop")
