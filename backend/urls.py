@@ -1,7 +1,6 @@
 """Every HTTP route. Only this file imports `apis`; websockets are in websocket_urls.py."""
 
 from django.urls import URLPattern, URLResolver, include, path, re_path
-from django_prometheus.exports import ExportToDjangoView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from backend.accounts import apis as accounts
@@ -21,7 +20,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # the machine's own
     path("healthz", pages.healthz),
     path("readyz", pages.readyz),
-    path("metrics", ExportToDjangoView),
+    path("metrics", pages.metrics),
     path("dev/mail", pages.dev_mail),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),
     path("docs", SpectacularSwaggerSplitView.as_view(url_name="schema")),

@@ -5,6 +5,7 @@ served by ServeStatic.
 """
 
 import html
+import ipaddress
 
 from django.conf import settings
 from django.core.cache import cache
@@ -12,6 +13,7 @@ from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import ensure_csrf_cookie
+from django_prometheus.exports import ExportToDjangoView
 
 from backend.core.errors import ApplicationError, NotAllowed, NotFound, error_response
 from backend.core.mail import messages_recent
@@ -52,6 +54,17 @@ def readyz(request: HttpRequest) -> JsonResponse:
     except Exception as error:
         failing["valkey"] = type(error).__name__
     return JsonResponse({"status": "failing" if failing else "ok", "failing": failing}, status=503 if failing else 200)
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Prometheus' page, for machines of our own network only: paths and rates are nobody else's business."""
+    try:
+        is_inside = ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_private
+    except ValueError:
+        is_inside = False
+    if not is_inside:
+        raise Http404
+    return ExportToDjangoView(request)
 
 
 def dev_mail(request: HttpRequest) -> HttpResponse:

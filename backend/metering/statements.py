@@ -3,7 +3,6 @@
 import base64
 import binascii
 import datetime as dt
-from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import Count, Q, Sum
@@ -34,7 +33,7 @@ def usage_by_day(*, account_id: str, first_day: dt.date, last_day: dt.date) -> l
     """One row for each day (UTC) with runs, oldest first. Both days count."""
     if not first_day <= last_day <= first_day + dt.timedelta(days=DAYS_MAX):
         raise ApplicationError(f"`from` must not be after `to`, and at most {DAYS_MAX} days before it.", param="from")
-    rows: Iterable[dict[str, Any]] = (
+    rows: Any = (  # dicts of the names below
         UsageRecord.objects.filter(
             account_id=account_id,
             created_at__gte=_midnight(first_day),
