@@ -20,9 +20,10 @@ _OPENERS = (
     "Can you help me? ", "I have a question: ", "Hey there, ", "For my homework: ", "Now: ", "Tell me: ", "Q: ",
 )  # fmt: skip
 _CLOSERS = (
-    " please", " Please.", " Thanks!", " thanks", " Thank you.", ", please", " Show me the answer.", " Be quick.",
+    " please", " Please.", " Thanks!", " thanks", " Thank you.", " Show me the answer.", " Be quick.",
     " I need the answer.", " Any idea?", " Thx", " Just the answer.",
 )  # fmt: skip
+_CLOSERS_INLINE = (" please", ", please", ", please.", ", thanks", " thanks!", ", thank you")
 
 
 def question_vary(rng: random.Random, question: str) -> str:
@@ -36,7 +37,8 @@ def question_vary(rng: random.Random, question: str) -> str:
         opener = rng.choice(_OPENERS)
         question = opener + (_lower_first(question) if rng.random() < 0.6 else question)
     if rng.random() < 0.2:
-        question = question + rng.choice(_CLOSERS)
+        closers = _CLOSERS if question[-1] in ".?!" else _CLOSERS_INLINE
+        question = question + rng.choice(closers)
     return question
 
 
@@ -45,7 +47,7 @@ def _ending_vary(rng: random.Random, question: str) -> str:
     if question.endswith("?"):
         return question[:-1] + rng.choice(("", "", "??", " ?", "."))
     if question.endswith("."):
-        return question[:-1] + rng.choice(("", "", "!", "?"))
+        return question[:-1] + rng.choice(("", "", "!", "?") if question[-2].isalpha() else ("", "", "?"))
     if question[-1].isalpha() and len(question.split()[-1]) > 1:
         return question + rng.choice((".", "?", "!"))
     return question

@@ -1,0 +1,429 @@
+"""Sums in symbols go verbatim to symbolic_math; sums in words are written as Python; tiny ones are answered at once."""
+
+import random
+from fractions import Fraction
+
+from gpu_node.data.families.registry import family
+from gpu_node.data.problem import Call, Phrasings, Problem, ProblemRandom, Split
+
+CALCULATE = Phrasings(
+    train=[
+        "What is {e}?",
+        "Calculate {e}.",
+        "Compute {e}.",
+        "{e} = ?",
+        "{e}",
+        "{e}?",
+        "How much is {e}?",
+        "Evaluate {e}",
+        "What's {e}",
+        "Find {e}.",
+        "Work out {e}.",
+        "What does {e} equal?",
+        "What is the value of {e}?",
+        "Give me the result of {e}.",
+        "{e} equals what?",
+        "I need the value of {e}.",
+        "What do you get for {e}?",
+        "Can you calculate {e}?",
+        "{e} is how much?",
+        "What's the result of {e}?",
+        "Determine {e}",
+        "Figure out {e}.",
+        "calc {e}",
+        "What is the answer to {e}?",
+        "{e} =",
+        "Do this sum: {e}",
+    ],
+    held_out=[
+        "Could you tell me what {e} is?",
+        "Tell me the value of {e}.",
+        "What number is {e}?",
+        "Let me know what {e} comes to.",
+        "The result of {e} is?",
+        "Please do {e} for me",
+    ],
+)
+
+
+def _evaluated(
+    name: str, rng: ProblemRandom, phrasings: Split, *, expression: str, value: Fraction | str, thought: str
+) -> Problem:
+    question, phrasing_id = CALCULATE.ask(rng, phrasings, e=expression)
+    return Problem(
+        family=name,
+        question=question,
+        thought=thought,
+        calls=(Call("symbolic_math", {"operation": "evaluate", "expression": expression}),),
+        conclusion="That is the value.",
+        answer=str(value),
+        answer_kind="number",
+        phrasing_id=phrasing_id,
+        completion=expression,
+    )
+
+
+_SIGNS = (("+", "-", "*", "/"),) * 6 + (("+", "−", "×", "÷"), ("+", "-", "×", "/"), ("+", "-", "·", ":"))  # noqa: RUF001 - people write these signs
+
+
+def _chain(rng: random.Random) -> tuple[str, Fraction]:
+    """2-5 numbers with + - * and brackets; divisions come out even."""
+    plus, minus, times, over = rng.choice(_SIGNS[:8])
+    spaced = rng.random() < 0.85
+    kind = rng.random()
+    if kind < 0.5:
+        limit = rng.choice((20, 100, 100, 1000, 10_000))
+        numbers = [rng.randint(2, limit) for _ in range(rng.choice((2, 2, 3, 3, 4, 5)))]
+        signs = [rng.choice((plus, plus, minus, times)) for _ in numbers[1:]]
+        parts = [str(numbers[0])]
+        for sign, number in zip(signs, numbers[1:], strict=True):
+            parts += [sign, str(number)]
+    elif kind < 0.65:
+        divisor, quotient = rng.randint(2, 30), rng.randint(2, 90)
+        parts = [str(divisor * quotient), over, str(divisor)]
+        if rng.random() < 0.4:
+            parts += [rng.choice((plus, minus)), str(rng.randint(1, 99))]
+    elif kind < 0.9:
+        a, b, c, d = (rng.randint(2, 60) for _ in range(4))
+        parts = rng.choice(
+            (
+                [f"({a}", plus, f"{b})", times, str(c)],
+                [str(a), times, f"({b}", minus, f"{c})"],
+                [str(a), plus, str(b), times, f"({c}", minus, f"{d})"],
+                [f"({a}", plus, f"{b})", times, f"({c}", minus, f"{d})"],
+                [f"({a}", minus, f"{b})", times, str(c), plus, str(d)],
+            )
+        )
+    else:
+        parts = [str(rng.randint(100, 99_999)), rng.choice((plus, minus, times)), str(rng.randint(100, 9999))]
+    text = (" " if spaced else "").join(parts)
+    python = text.replace(plus, "+").replace(minus, "-").replace(times, "*").replace(over, "/")
+    return text, _exact(python)
+
+
+def _exact(python: str) -> Fraction:
+    """The value of a sum of our own making (digits, + - * / and brackets only)."""
+    tokens = "".join(f"Fraction({t})" if t.isdigit() else t for t in _split_digits(python))
+    return eval(tokens, {"__builtins__": {}, "Fraction": Fraction})  # noqa: S307 - text made above, never a user's
+
+
+def _split_digits(text: str) -> list[str]:
+    pieces: list[str] = []
+    for character in text:
+        if character.isdigit() and pieces and pieces[-1].isdigit():
+            pieces[-1] += character
+        else:
+            pieces.append(character)
+    return pieces
+
+
+@family("arithmetic_chain", weight=1.3)
+def arithmetic_chain(rng: ProblemRandom, phrasings: Split) -> Problem:
+    text, value = _chain(rng)
+    return _evaluated("arithmetic_chain", rng, phrasings, expression=text, value=value, thought="A sum: evaluate it.")
+
+
+@family("tiny_sum", weight=0.5)
+def tiny_sum(rng: ProblemRandom, phrasings: Split) -> Problem:
+    """Small enough to know by heart: answered with no tool."""
+    a, b = rng.randint(0, 10), rng.randint(0, 10)
+    sign = rng.choice("+-*" if a >= b else "+*")
+    value = {"+": a + b, "-": a - b, "*": a * b}[sign]
+    expression = f"{a} {sign} {b}" if rng.random() < 0.8 else f"{a}{sign}{b}"
+    question, phrasing_id = CALCULATE.ask(rng, phrasings, e=expression)
+    return Problem(
+        family="tiny_sum",
+        question=question,
+        thought="Easy, no tool needed.",
+        calls=(),
+        conclusion="",
+        answer=str(value),
+        answer_kind="number",
+        direct_ok=True,
+        phrasing_id=phrasing_id,
+        completion=expression,
+    )
+
+
+@family("fractions")
+def fractions(rng: ProblemRandom, phrasings: Split) -> Problem:
+    content = rng.content(4000)
+    count = content.choice((2, 2, 2, 3))
+    spaced = content.random() < 0.85
+    sides = [(content.randint(1, 15), content.randint(2, 16)) for _ in range(count)]
+    signs = [content.choice("++-*") for _ in sides[1:]]
+    divides = content.random() < 0.15
+    if divides:
+        sides, signs = sides[:2], ["/"]
+    texts = [f"({n}/{d})" if divides else f"{n}/{d}" for n, d in sides]
+    text = texts[0]
+    for sign, other in zip(signs, texts[1:], strict=True):
+        text += f" {sign} {other}" if spaced else f"{sign}{other}"
+    value = Fraction(*sides[0])
+    total, term = Fraction(0), value
+    for sign, side in zip(signs, sides[1:], strict=True):
+        number = Fraction(*side)
+        if sign == "*":
+            term *= number
+        elif sign == "/":
+            term /= number
+        else:
+            total, term = total + term, number if sign == "+" else -number
+    return _evaluated("fractions", rng, phrasings, expression=text, value=total + term, thought="Fractions: evaluate.")
+
+
+@family("decimals")
+def decimals(rng: ProblemRandom, phrasings: Split) -> Problem:
+    content = rng.content(4000)
+    places = content.choice((1, 1, 2, 2, 3))
+    numbers = [
+        Fraction(content.randint(1, 10 ** (places + content.choice((1, 1, 2)))), 10**places)
+        for _ in range(content.choice((2, 2, 3)))
+    ]
+    signs = [content.choice("++-*") for _ in numbers[1:]]
+    texts = [f"{float(n):.{places}f}" for n in numbers]
+    text = texts[0]
+    total, term = Fraction(0), numbers[0]
+    for sign, number, spelled in zip(signs, numbers[1:], texts[1:], strict=True):
+        text += f" {sign} {spelled}"
+        if sign == "*":
+            term *= number
+        else:
+            total, term = total + term, number if sign == "+" else -number
+    return _evaluated("decimals", rng, phrasings, expression=text, value=total + term, thought="Decimals: evaluate.")
+
+
+_POWER_WORDS = ("{a}^{b}", "{a}**{b}", "{a}^{b}", "{a} ^ {b}")
+
+
+@family("powers")
+def powers(rng: ProblemRandom, phrasings: Split) -> Problem:
+    content = rng.content(4000)
+    kind = content.random()
+    a, b = content.randint(2, 25), content.randint(2, 9)
+    if kind < 0.6:
+        text, value = content.choice(_POWER_WORDS).format(a=a, b=b), a**b
+        if content.random() < 0.3:
+            c = content.randint(2, 99)
+            sign = content.choice("+-")
+            text, value = f"{text} {sign} {c}", value + c if sign == "+" else value - c
+    elif kind < 0.7:
+        text, value = (f"{a}²", a**2) if content.random() < 0.5 else (f"{a}³", a**3)
+    elif kind < 0.85:
+        root = content.randint(2, 99)
+        text, value = f"sqrt({root * root})", root
+    else:
+        c, d = content.randint(2, 12), content.randint(2, 4)
+        sign = content.choice("+-")
+        text = f"{a}^2 {sign} {c}^{d}"
+        value = a**2 + c**d if sign == "+" else a**2 - c**d
+    return _evaluated("powers", rng, phrasings, expression=text, value=Fraction(value), thought="Powers: evaluate.")
+
+
+SPOKEN = Phrasings(
+    train=[
+        "What is {w}?",
+        "Calculate {w}.",
+        "Compute {w}.",
+        "How much is {w}?",
+        "What's {w}",
+        "Find {w}.",
+        "Work out {w}.",
+        "Give me {w}.",
+        "I need {w}.",
+        "Can you calculate {w}?",
+        "What does {w} make?",
+        "Tell me {w}.",
+        "What do you get for {w}?",
+        "{w}?",
+        "{w}",
+        "Determine {w}",
+        "Figure out {w}.",
+        "Could you give me {w}?",
+        "What number is {w}?",
+        "What is the value of {w}?",
+        "Please calculate {w}",
+    ],
+    held_out=[
+        "Let me know {w}.",
+        "How many is {w}?",
+        "I would like to know {w}.",
+        "What would {w} be?",
+        "Say what {w} is.",
+        "{w} is what?",
+    ],
+)
+# (words, Python, value)
+_SPOKEN_FORMS = (
+    ("{a} plus {b}", "{a} + {b}"),
+    ("{a} minus {b}", "{a} - {b}"),
+    ("{a} times {b}", "{a} * {b}"),
+    ("{a} multiplied by {b}", "{a} * {b}"),
+    ("the sum of {a} and {b}", "{a} + {b}"),
+    ("the difference between {a} and {b}", "{a} - {b}"),
+    ("the product of {a} and {b}", "{a} * {b}"),
+    ("{m} divided by {b}", "{m} // {b}"),
+    ("{a} plus {b} plus {c}", "{a} + {b} + {c}"),
+    ("{a} plus {b} minus {c}", "{a} + {b} - {c}"),
+    ("the sum of {a}, {b} and {c}", "{a} + {b} + {c}"),
+    ("{a} times {b} plus {c}", "{a} * {b} + {c}"),
+    ("{a} squared", "{a} ** 2"),
+    ("{s} cubed", "{s} ** 3"),
+    ("the square of {a}", "{a} ** 2"),
+    ("the cube of {s}", "{s} ** 3"),
+    ("{s} to the power of {p}", "{s} ** {p}"),
+    ("{s} to the {p}th power", "{s} ** {p}"),
+    ("2 to the power {a2}", "2 ** {a2}"),
+    ("double {a}", "2 * {a}"),
+    ("half of {e}", "{e} // 2"),
+    ("three times {a}", "3 * {a}"),
+    ("{a} less than {big}", "{big} - {a}"),
+    ("{a} more than {b}", "{b} + {a}"),
+    ("{a} added to {b}", "{a} + {b}"),
+    ("{a} subtracted from {big}", "{big} - {a}"),
+    ("{m} over {b}", "{m} // {b}"),
+    ("the quotient of {m} and {b}", "{m} // {b}"),
+)
+
+
+@family("spoken_sum")
+def spoken_sum(rng: ProblemRandom, phrasings: Split) -> Problem:
+    words, python = rng.choice(_SPOKEN_FORMS)
+    b = rng.randint(2, rng.choice((30, 99, 999)))
+    a = rng.randint(11, rng.choice((99, 999, 9999)))
+    values = {
+        "a": a,
+        "b": b,
+        "c": rng.randint(2, 200),
+        "m": b * rng.randint(2, 60),
+        "s": rng.randint(2, 30),
+        "p": rng.randint(4, 8),
+        "a2": rng.randint(5, 24),
+        "e": 2 * rng.randint(6, 900),
+        "big": a + rng.randint(1, 999),
+    }
+    expression = python.format(**values)
+    question, phrasing_id = SPOKEN.ask(rng, phrasings, w=words.format(**values))
+    question = question[0].upper() + question[1:] if rng.random() < 0.5 else question
+    return Problem(
+        family="spoken_sum",
+        question=question,
+        thought="A sum in words.",
+        calls=(Call("execute_python", {"code": f"print({expression})"}),),
+        conclusion="That is the result.",
+        answer=str(_exact_python(expression)),
+        answer_kind="number",
+        phrasing_id=phrasing_id,
+    )
+
+
+def _exact_python(expression: str) -> int:
+    return int(eval(expression, {"__builtins__": {}}))  # noqa: S307 - digits and operators made above
+
+
+PERCENT = Phrasings(
+    train=[
+        "What is {p}% of {n}?",
+        "Calculate {p}% of {n}.",
+        "How much is {p} percent of {n}?",
+        "Find {p}% of {n}",
+        "{p}% of {n}",
+        "{p} percent of {n}?",
+        "Compute {p} percent of {n}.",
+        "Take {p}% of {n}.",
+        "What's {p}% of {n}",
+        "Give me {p}% of {n}.",
+        "Work out {p} percent of {n}.",
+        "What number is {p}% of {n}?",
+        "I need {p}% of {n}.",
+        "How much is {p}% of {n}?",
+        "If I take {p}% of {n}, what do I get?",
+        "Can you find {p} percent of {n}?",
+        "{p} % of {n} = ?",
+        "A tip of {p}% on {n} dollars is how much?",
+        "There are {n} people and {p}% leave. How many people leave?",
+        "How many is {p}% of {n}?",
+        "A sum of {n} euros, {p}% of it is how much?",
+    ],
+    held_out=[
+        "Tell me {p}% of {n}.",
+        "Could you work out what {p}% of {n} is?",
+        "Out of {n} students, {p}% passed. How many passed?",
+        "What amount is {p} percent of {n}?",
+        "Please give {p} percent of the number {n}",
+    ],
+)
+
+
+@family("percent")
+def percent(rng: ProblemRandom, phrasings: Split) -> Problem:
+    part, whole = rng.choice((5, 10, 15, 20, 25, 30, 40, 50, 60, 75, 80, rng.randint(1, 99))), rng.randint(2, 60) * 20
+    if rng.random() < 0.3:
+        whole = rng.randint(11, 999)
+    question, phrasing_id = PERCENT.ask(rng, phrasings, p=part, n=whole)
+    return Problem(
+        family="percent",
+        question=question,
+        thought="A percentage of a number.",
+        calls=(Call("execute_python", {"code": f"print(f'{{{part} * {whole} / 100:g}}')"}),),
+        conclusion="That is the part.",
+        answer=f"{part * whole / 100:g}",
+        answer_kind="number",
+        phrasing_id=phrasing_id,
+    )
+
+
+PERCENT_CHANGE = Phrasings(
+    train=[
+        "What is {n} {change} by {p}%?",
+        "{n} {change} by {p}% is how much?",
+        "A price of {n} is {change} by {p}%. What is the new price?",
+        "A {thing} costs {n} dollars and is {change} by {p}%. What does it cost now?",
+        "The {thing} cost {n} euros. The price was {change} by {p}%. What is the new price?",
+        "Find the result when {n} is {change} by {p} percent.",
+        "If {n} is {change} by {p}%, what do you get?",
+        "Calculate {n} {change} by {p}%.",
+        "{n} is {change} by {p} percent. What is it now?",
+        "How much is {n} when it is {change} by {p}%?",
+        "A salary of {n} is {change} by {p}%. How much is it now?",
+        "A {thing} at {n} dollars, {change} by {p}%, costs how much?",
+        "Take {n}, {change} by {p}%. What is the result?",
+        "The rent was {n} and is {change} by {p}%. What is the rent now?",
+        "What do you get when {n} gets {change} by {p}%?",
+        "A number, {n}, was {change} by {p} percent. What is it now?",
+        "My {thing} was worth {n}. Its value was {change} by {p}%. What is it worth now?",
+        "Work out {n} {change} by {p} percent.",
+        "The population was {n} and was {change} by {p}%. What is it now?",
+        "Compute {n} {change} by {p}%",
+    ],
+    held_out=[
+        "Tell me what {n} becomes when {change} by {p}%.",
+        "The ticket price of {n} dollars was {change} by {p}%. How much is a ticket now?",
+        "After {n} was {change} by {p} percent, how much is it?",
+        "Please give {n} {change} by {p}%",
+        "{n}, {change} by {p}%, makes what?",
+    ],
+)
+_THINGS = ("shirt", "bike", "phone", "book", "lamp", "coat", "chair", "camera", "guitar", "bag", "watch", "table")
+
+
+@family("percent_change", weight=0.7)
+def percent_change(rng: ProblemRandom, phrasings: Split) -> Problem:
+    part, whole = rng.choice((5, 10, 15, 20, 25, 30, 40, 50, rng.randint(1, 90))), rng.randint(2, 60) * 20
+    is_up = rng.random() < 0.5
+    change = rng.choice(("increased", "raised") if is_up else ("decreased", "reduced", "lowered"))
+    question, phrasing_id = PERCENT_CHANGE.ask(
+        rng, phrasings, p=part, n=whole, change=change, thing=rng.choice(_THINGS)
+    )
+    sign = "+" if is_up else "-"
+    rate = 100 + part if is_up else 100 - part
+    return Problem(
+        family="percent_change",
+        question=question,
+        thought="Up by a percentage." if is_up else "Down by a percentage.",
+        calls=(Call("execute_python", {"code": f"print(f'{{{whole} * (100 {sign} {part}) / 100:g}}')"}),),
+        conclusion="That is the new value.",
+        answer=f"{whole * rate / 100:g}",
+        answer_kind="number",
+        phrasing_id=phrasing_id,
+    )
