@@ -64,7 +64,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
         is_inside = False
     if not is_inside:
         raise Http404
-    return ExportToDjangoView(request)
+    page: HttpResponse = ExportToDjangoView(request)
+    return page
 
 
 def dev_mail(request: HttpRequest) -> HttpResponse:
