@@ -20,7 +20,7 @@ IMPORTED_ONLY_BY = {
     "channels": ("backend/core/", "backend/runs/consumers.py", "backend/asgi.py"),
     "channels_redis": ("backend/core/",),
     "z3": ("gpu_node/tools/",),
-    "sympy": ("gpu_node/tools/", "gpu_node/evaluation/graders.py", "gpu_node/data/"),
+    "sympy": ("gpu_node/tools/", "gpu_node/data/"),
     "stripe": (),
     "vllm": (),
     "pickle": (),

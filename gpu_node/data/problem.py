@@ -2,7 +2,7 @@
 
 Families (gpu_node/data/families) make problems from seeds; synthetic.py runs their calls and renders training rows;
 evaluation asks them with seeds that training never saw.
-Not here: how a problem is spelled in tokens (chat_format.py), and whether an answer is right (evaluation/graders.py).
+Not here: how a problem is spelled in tokens (chat_format.py), and whether an answer is right (data/grading.py).
 """
 
 import random

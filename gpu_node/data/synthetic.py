@@ -15,9 +15,9 @@ from tokenizers import Tokenizer
 
 from gpu_node.data.chat_format import TrainedCall, arguments_text, render_completion, render_example
 from gpu_node.data.families.registry import families_load, problem_draw
+from gpu_node.data.grading import is_right
 from gpu_node.data.problem import HELD_OUT_SEED_FIRST, Call, Problem, Split
 from gpu_node.data.tool_results import tool_result
-from gpu_node.evaluation.graders import is_right
 
 REPAIR_SHARE = 0.05  # a call that errs, then its repair
 NO_TOOLS_SHARE = 0.04  # the "no tools" system turn: a direct answer

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpu_node.evaluation.graders import is_right
+from gpu_node.data.grading import is_right
 
 
 @pytest.mark.parametrize(
