@@ -8,7 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gpu_node.protocol.frames import Frame, frame_dump, frame_parse
 
@@ -23,13 +23,14 @@ class LoggedFrame:
     seq: int
     line: str
     is_terminal: bool
+    frame: Frame | None = field(default=None, repr=False, compare=False)  # where it was parsed in this process
 
     def parse(self) -> Frame:
-        return frame_parse(self.line)
+        return self.frame or frame_parse(self.line)
 
 
 def logged(frame: Frame) -> LoggedFrame:
-    return LoggedFrame(seq=frame.seq, line=frame_dump(frame), is_terminal=frame.is_terminal)
+    return LoggedFrame(seq=frame.seq, line=frame_dump(frame), is_terminal=frame.is_terminal, frame=frame)
 
 
 _queues: dict[str, set[asyncio.Queue[LoggedFrame]]] = {}

@@ -205,16 +205,21 @@ def run_finish(*, run_id: str, owner: str, last: Frame, lines: list[LoggedFrame]
 def _outcome(last: Frame) -> dict[str, Any]:
     event = last.event
     if isinstance(event, RunFailed):
-        return {"status": Run.Status.FAILED, "error_code": event.code[:64], "error_message": event.message}
+        return {"status": Run.Status.FAILED, "error_code": event.code[:64], "error_message": _storable(event.message)}
     assert isinstance(event, RunFinished)
     is_cancelled = event.finish_reason == "cancelled"
     return {
         "status": Run.Status.CANCELLED if is_cancelled else Run.Status.FINISHED,
-        "answer": event.answer,
+        "answer": _storable(event.answer),
         "verdict": event.verdict or "",
         "score": event.score,
         "finish_reason": event.finish_reason,
     }
+
+
+def _storable(text: str) -> str:
+    # A byte-level model can say a NUL; PostgreSQL's text cannot hold one. The frame keeps it, escaped.
+    return text.replace("\0", "\ufffd")
 
 
 # --- Cancelling and sweeping

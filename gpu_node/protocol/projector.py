@@ -311,8 +311,10 @@ def reason_run(projection: RunProjection, *, run_id: str, model: str) -> Json:
 class _Chunks:
     """What both kinds of stream share: the projection behind it and the content sent so far."""
 
-    def __init__(self, *, run_id: str, created: int, include_usage: bool, is_answer_held: bool) -> None:
-        self.projection = RunProjection()
+    def __init__(
+        self, *, run_id: str, created: int, include_usage: bool, is_answer_held: bool, model: str = ""
+    ) -> None:
+        self.projection = RunProjection(model=model)  # what is known before the node says it
         self._run_id = run_id
         self._created = created
         self._include_usage = include_usage

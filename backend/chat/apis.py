@@ -1,0 +1,149 @@
+"""/api/conversations: the Ask pages. Parse, authorise, call one service, answer."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from backend.accounts.callers import Caller
+from backend.chat.models import Conversation
+from backend.chat.services import (
+    ALL_TOOLS,
+    CONVERSATIONS_PER_PAGE,
+    Question,
+    conversation_ask,
+    conversation_begin,
+    conversation_delete,
+    conversation_get,
+    conversation_runs,
+    conversations_list,
+)
+from backend.runs.apis import RunSerializer
+from backend.runs.models import Run
+from backend.runs.run_json import run_json
+
+
+def _encodable(text: str) -> None:
+    # JSON can spell half of a surrogate pair, which no UTF-8 can carry to the node or the database.
+    if not text.isprintable() and any("\ud800" <= char <= "\udfff" for char in text):
+        raise serializers.ValidationError("Not valid Unicode text.")
+
+
+class QuestionSerializer(serializers.Serializer[dict[str, Any]]):
+    question = serializers.CharField(trim_whitespace=False, validators=[_encodable])
+    allow_tools = serializers.BooleanField(default=True)
+    verify = serializers.BooleanField(default=False)
+    model = serializers.CharField(default=None, allow_null=True)
+    tools = serializers.ListField(child=serializers.ChoiceField(ALL_TOOLS), default=list(ALL_TOOLS))
+
+
+class FirstQuestionSerializer(QuestionSerializer):
+    id = serializers.CharField(default=None, allow_null=True, help_text="Made by the client: a repeat is harmless.")
+
+
+class ConversationSerializer(serializers.ModelSerializer[Conversation]):
+    class Meta:
+        model = Conversation
+        fields = ("id", "title", "created_at")
+
+
+class ConversationBegunSerializer(serializers.Serializer[object]):
+    conversation = ConversationSerializer()
+    run = RunSerializer()
+
+
+class LastRunSerializer(serializers.ModelSerializer[Run]):
+    class Meta:
+        model = Run
+        fields = ("id", "status", "answer", "verdict", "score", "cost_nano_usd")
+
+
+class ConversationRowSerializer(ConversationSerializer):
+    last_run = LastRunSerializer(allow_null=True)
+
+    class Meta(ConversationSerializer.Meta):
+        fields = ("id", "title", "created_at", "last_run")  # type: ignore[assignment]
+
+
+class ConversationPageSerializer(serializers.Serializer[object]):
+    results = ConversationRowSerializer(many=True)
+    next = serializers.CharField(allow_null=True)
+
+
+class ConversationDetailSerializer(ConversationSerializer):
+    runs = RunSerializer(many=True)
+
+    class Meta(ConversationSerializer.Meta):
+        fields = ("id", "title", "created_at", "runs")  # type: ignore[assignment]
+
+
+def _caller(request: Request) -> Caller:
+    caller: Caller = request.user
+    caller.require("inference")
+    return caller
+
+
+def _question(fields: dict[str, Any]) -> Question:
+    return Question(
+        text=fields["question"],
+        allow_tools=fields["allow_tools"],
+        verify=fields["verify"],
+        model=fields["model"],
+        tools=tuple(fields["tools"]),
+    )
+
+
+def _last_run(run: Run | None) -> dict[str, Any] | None:
+    if run is None:
+        return None
+    whole = run_json(run)
+    return {name: whole[name] for name in LastRunSerializer.Meta.fields}
+
+
+class ConversationListApi(APIView):
+    @extend_schema(parameters=[OpenApiParameter("cursor", str)], responses=ConversationPageSerializer)
+    def get(self, request: Request) -> Response:
+        rows = conversations_list(
+            account_id=_caller(request).account_id, before=request.query_params.get("cursor") or None
+        )
+        page = rows[:CONVERSATIONS_PER_PAGE]
+        results = [{**ConversationSerializer(row).data, "last_run": _last_run(run)} for row, run in page]
+        return Response({"results": results, "next": page[-1][0].id if len(rows) > len(page) else None})
+
+    @extend_schema(request=FirstQuestionSerializer, responses={201: ConversationBegunSerializer})
+    def post(self, request: Request) -> Response:
+        body = FirstQuestionSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        conversation, run = conversation_begin(
+            caller=_caller(request),
+            conversation_id=body.validated_data["id"],
+            question=_question(body.validated_data),
+        )
+        return Response({"conversation": ConversationSerializer(conversation).data, "run": run_json(run)}, status=201)
+
+
+class ConversationDetailApi(APIView):
+    @extend_schema(responses=ConversationDetailSerializer)
+    def get(self, request: Request, conversation_id: str) -> Response:
+        conversation = conversation_get(account_id=_caller(request).account_id, conversation_id=conversation_id)
+        runs = [run_json(run) for run in conversation_runs(conversation)]
+        return Response({**ConversationSerializer(conversation).data, "runs": runs})
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, conversation_id: str) -> Response:
+        conversation_delete(account_id=_caller(request).account_id, conversation_id=conversation_id)
+        return Response(status=204)
+
+
+class ConversationRunsApi(APIView):
+    @extend_schema(request=QuestionSerializer, responses={201: RunSerializer})
+    def post(self, request: Request, conversation_id: str) -> Response:
+        body = QuestionSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        run = conversation_ask(
+            caller=_caller(request), conversation_id=conversation_id, question=_question(body.validated_data)
+        )
+        return Response(run_json(run), status=201)

@@ -1,0 +1,92 @@
+"""/api/runs: one run, its log, its stop. The account's own only; another's looks like none."""
+
+from asgiref.sync import async_to_sync
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from backend.accounts.callers import Caller
+from backend.runs.cancel import run_cancel
+from backend.runs.run_json import run_json
+from backend.runs.services import frames_read, run_get
+
+FRAMES_PER_PAGE = 500
+
+
+class UsageSerializer(serializers.Serializer[object]):
+    prompt_tokens = serializers.IntegerField()
+    completion_tokens = serializers.IntegerField()
+    tool_result_tokens = serializers.IntegerField()
+    reasoning_tokens = serializers.IntegerField()
+
+
+class RunErrorSerializer(serializers.Serializer[object]):
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class RunSerializer(serializers.Serializer[object]):
+    """The shape of `run_json`, for the schema."""
+
+    id = serializers.CharField()
+    conversation_id = serializers.CharField(allow_null=True)
+    question = serializers.CharField()
+    status = serializers.ChoiceField(["queued", "running", "finished", "failed", "cancelled"])
+    model = serializers.CharField()
+    allow_tools = serializers.BooleanField()
+    verify = serializers.BooleanField()
+    answer = serializers.CharField(allow_null=True)
+    verdict = serializers.ChoiceField(["accept", "reject", "abstain"], allow_null=True)
+    score = serializers.FloatField(allow_null=True)
+    finish_reason = serializers.CharField(allow_null=True)
+    error = RunErrorSerializer(allow_null=True)
+    usage = UsageSerializer()
+    max_total_tokens = serializers.IntegerField()
+    price_nano_usd_per_token = serializers.IntegerField()
+    cost_nano_usd = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+    finished_at = serializers.DateTimeField(allow_null=True)
+    last_seq = serializers.IntegerField()
+
+
+class FramesSerializer(serializers.Serializer[object]):
+    frames = serializers.ListField(child=serializers.DictField())
+    is_complete = serializers.BooleanField(help_text="True when the last frame of the run is among them.")
+
+
+class RunDetailApi(APIView):
+    @extend_schema(responses=RunSerializer)
+    def get(self, request: Request, run_id: str) -> Response:
+        caller: Caller = request.user
+        caller.require("inference")
+        return Response(run_json(run_get(run_id=run_id, account_id=caller.account_id)))
+
+
+class RunEventsApi(APIView):
+    class QuerySerializer(serializers.Serializer[dict[str, int]]):
+        after = serializers.IntegerField(min_value=0, default=0)
+
+    @extend_schema(parameters=[OpenApiParameter("after", int)], responses=FramesSerializer)
+    def get(self, request: Request, run_id: str) -> Response:
+        caller: Caller = request.user
+        caller.require("inference")
+        query = self.QuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        run = run_get(run_id=run_id, account_id=caller.account_id)
+        logged = frames_read(run_id=run.id, after_seq=query.validated_data["after"], limit=FRAMES_PER_PAGE)
+        is_complete = bool(logged) and logged[-1].is_terminal
+        if not logged and not run.is_live:
+            is_complete = True  # asked from beyond the end
+        frames = [frame.parse().model_dump(mode="json") for frame in logged]
+        return Response({"frames": frames, "is_complete": is_complete})
+
+
+class RunCancelApi(APIView):
+    @extend_schema(request=None, responses=RunSerializer)
+    def post(self, request: Request, run_id: str) -> Response:
+        caller: Caller = request.user
+        caller.require("inference")
+        run_get(run_id=run_id, account_id=caller.account_id)
+        return Response(run_json(async_to_sync(run_cancel)(run_id)))
