@@ -4,8 +4,13 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from backend.accounts import apis as accounts
+from backend.chat import apis as chat
 from backend.core import pages
 from backend.metering import apis as metering
+from backend.model_registry import apis as model_registry
+from backend.openai_api import apis as openai_api
+from backend.openai_api import catalog_apis, reason_apis
+from backend.runs import apis as runs
 
 urlpatterns: list[URLPattern | URLResolver] = [
     # accounts
@@ -17,6 +22,26 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/keys/<str:api_key_id>", metering.KeyApi.as_view()),
     path("api/usage/summary", metering.UsageSummaryApi.as_view()),
     path("api/usage/runs", metering.UsageRunsApi.as_view()),
+    # model_registry, runs, chat
+    path("api/models", model_registry.ModelListApi.as_view()),
+    path("api/runs/<str:run_id>", runs.RunDetailApi.as_view()),
+    path("api/runs/<str:run_id>/events", runs.RunEventsApi.as_view()),
+    path("api/runs/<str:run_id>/cancel", runs.RunCancelApi.as_view()),
+    path("api/conversations", chat.ConversationListApi.as_view()),
+    path("api/conversations/<str:conversation_id>", chat.ConversationDetailApi.as_view()),
+    path("api/conversations/<str:conversation_id>/runs", chat.ConversationRunsApi.as_view()),
+    # openai_api
+    path("v1/chat/completions", openai_api.chat_completions),
+    path("v1/completions", openai_api.completions),
+    path("v1/reason", reason_apis.reason),
+    path("v1/reason/<str:run_id>", reason_apis.reason_detail),
+    path("v1/reason/<str:run_id>/events", reason_apis.reason_events),
+    path("v1/reason/<str:run_id>/cancel", reason_apis.reason_cancel),
+    path("v1/models", catalog_apis.models),
+    path("v1/models/<path:model_id>", catalog_apis.model_detail),
+    path("v1/usage", catalog_apis.usage),
+    path("v1/usage/<str:run_id>", catalog_apis.usage_detail),
+    re_path(r"^v1/.*$", openai_api.unknown_route),
     # the machine's own
     path("healthz", pages.healthz),
     path("readyz", pages.readyz),

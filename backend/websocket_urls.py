@@ -1,5 +1,9 @@
 """Websocket routes, the counterpart of urls.py: only this file and urls.py import consumers and apis."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-websocket_urlpatterns: list[URLPattern] = []
+from backend.runs.consumers import RunConsumer
+
+websocket_urlpatterns: list[URLPattern] = [
+    path("ws/runs/<str:run_id>", RunConsumer.as_asgi()),
+]

@@ -81,7 +81,7 @@ class ConversationDetailSerializer(ConversationSerializer):
 
 
 def _caller(request: Request) -> Caller:
-    caller: Caller = request.user
+    caller: Caller = request.user  # type: ignore[assignment]
     caller.require("inference")
     return caller
 

@@ -11,7 +11,8 @@ from backend.accounts.callers import Caller
 from backend.chat.models import Conversation
 from backend.core.errors import ApplicationError, NotFound
 from backend.core.ids import conversation_id_make, id_is_valid
-from backend.model_registry.services import ModelVersion, model_resolve, node_for, snapshot_read
+from backend.model_registry.models import ModelVersion
+from backend.model_registry.services import model_resolve, node_for, snapshot_read
 from backend.runs.admission import advance_begin, prompt_bound_tokens, run_admit, run_bound_tokens
 from backend.runs.models import Run
 from backend.runs.services import RunRequest

@@ -81,14 +81,14 @@ async def usage(request: Request) -> HttpResponseBase:
         account_id=request.caller.account_id, created_at__gte=start, created_at__lt=end
     )
     rows = await service_call(_usage_rows, records, group_by)
-    total = {name: sum(row[name] for row in rows) for name in (*COUNTERS, "num_runs")}
+    total = {name: sum(int(row[name]) for row in rows) for name in (*COUNTERS, "num_runs")}
     period = {"from": start.isoformat(), "to": end.isoformat()}
     return answer({"object": "list", "group_by": group_by, **period, "data": rows, "total": total})
 
 
 def _usage_rows(records: QuerySet[UsageRecord], group_by: str) -> list[dict[str, Any]]:
     sums = {name: Sum(name) for name in COUNTERS}
-    rows = records.values(**{group_by: GROUPS[group_by]}).annotate(num_runs=Count("run_id"), **sums)
+    rows: Any = records.values(**{group_by: GROUPS[group_by]}).annotate(num_runs=Count("run_id"), **sums)
     return [
         {**row, group_by: str(row[group_by]) if row[group_by] is not None else None}
         for row in rows.order_by(group_by)[:USAGE_ROWS_MAX]

@@ -7,7 +7,7 @@ understand; `x-should-retry: false` keeps them from trying again.
 
 import functools
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from django.core.exceptions import RequestDataTooBig
@@ -21,7 +21,7 @@ from backend.core.threads import service_call
 from backend.metering.services import InsufficientFunds
 
 BodyType = TypeVar("BodyType", bound=BaseModel)
-View = Callable[..., Awaitable[HttpResponseBase]]
+View = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
 
 
 class Request(HttpRequest):

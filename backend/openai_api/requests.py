@@ -4,7 +4,7 @@ OpenAI's names. Unknown fields are ignored, because clients send many; known one
 refused by name, because ignoring them would answer another question than the one asked.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -216,10 +216,10 @@ class CompletionBody(OpenAiBody):
         if isinstance(prompt, list) and prompt and not isinstance(prompt[0], int):
             if len(prompt) > 1:
                 raise Unsupported("Only one prompt a request is supported.", param="prompt")
-            prompt = prompt[0]  # type: ignore[assignment]
+            prompt = prompt[0]
         if not prompt:
             raise ApplicationError("prompt must not be empty.", code="invalid_value", param="prompt")
-        return prompt  # type: ignore[return-value]
+        return cast(str | list[int], prompt)
 
 
 class ReasonBody(Sampled):

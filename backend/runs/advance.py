@@ -196,7 +196,7 @@ class _Advancer:
         upcoming: asyncio.Task[Frame | None] | None = None
         try:
             while True:
-                upcoming = upcoming or asyncio.ensure_future(anext(frames))  # type: ignore[arg-type]
+                upcoming = upcoming or asyncio.ensure_future(anext(frames))
                 await asyncio.wait({upcoming}, timeout=FLUSH_SECONDS if self._unflushed else None)
                 if not upcoming.done():
                     yield None

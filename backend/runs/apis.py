@@ -59,7 +59,7 @@ class FramesSerializer(serializers.Serializer[object]):
 class RunDetailApi(APIView):
     @extend_schema(responses=RunSerializer)
     def get(self, request: Request, run_id: str) -> Response:
-        caller: Caller = request.user
+        caller: Caller = request.user  # type: ignore[assignment]
         caller.require("inference")
         return Response(run_json(run_get(run_id=run_id, account_id=caller.account_id)))
 
@@ -70,7 +70,7 @@ class RunEventsApi(APIView):
 
     @extend_schema(parameters=[OpenApiParameter("after", int)], responses=FramesSerializer)
     def get(self, request: Request, run_id: str) -> Response:
-        caller: Caller = request.user
+        caller: Caller = request.user  # type: ignore[assignment]
         caller.require("inference")
         query = self.QuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
@@ -86,7 +86,7 @@ class RunEventsApi(APIView):
 class RunCancelApi(APIView):
     @extend_schema(request=None, responses=RunSerializer)
     def post(self, request: Request, run_id: str) -> Response:
-        caller: Caller = request.user
+        caller: Caller = request.user  # type: ignore[assignment]
         caller.require("inference")
         run_get(run_id=run_id, account_id=caller.account_id)
         return Response(run_json(async_to_sync(run_cancel)(run_id)))

@@ -49,7 +49,7 @@ def _caller(*, user: Any, address: str, api_key: str) -> Caller:
     raise NotAuthenticated('Sign in, or send {"api_key": "sk-svend-…"} in the first message.')
 
 
-class RunConsumer(AsyncWebsocketConsumer):
+class RunConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     _task: "asyncio.Task[None] | None" = None
 
     async def connect(self) -> None:

@@ -5,7 +5,7 @@ PostgreSQL first, then live frames: from this process where it advances the run,
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -23,7 +23,7 @@ _Heard = asyncio.Queue[LoggedFrame]
 _Rung = asyncio.Queue[dict[str, Any]]
 
 
-async def frames_follow(*, run_id: str, after_seq: int = 0) -> AsyncIterator[LoggedFrame | None]:
+async def frames_follow(*, run_id: str, after_seq: int = 0) -> AsyncGenerator[LoggedFrame | None, None]:
     """Yields each frame after `after_seq` until the terminal one; None whenever POLL_SECONDS passed in silence."""
     seq = after_seq
     must_read, timeout_seconds = True, POLL_SECONDS
@@ -41,17 +41,17 @@ async def frames_follow(*, run_id: str, after_seq: int = 0) -> AsyncIterator[Log
                     yield frame
                     if frame.is_terminal:
                         return
-            frame = await _next_live(heard, rung, timeout_seconds)
+            live = await _next_live(heard, rung, timeout_seconds)
             must_read, timeout_seconds = False, POLL_SECONDS
-            if frame is None:
+            if live is None:
                 must_read = rung is not None
                 yield None
-            elif frame.seq == seq + 1:
-                seq = frame.seq
-                yield frame
-                if frame.is_terminal:
+            elif live.seq == seq + 1:
+                seq = live.seq
+                yield live
+                if live.is_terminal:
                     return
-            elif frame.seq > seq + 1:
+            elif live.seq > seq + 1:
                 must_read, timeout_seconds = True, GAP_SECONDS
 
 

@@ -13,7 +13,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from backend.accounts.services import Caller
+from backend.accounts.callers import Caller
 from backend.core.errors import NotFound
 from backend.metering.idempotency import idempotency_claim
 from backend.metering.services import UsageCounts, hold_place, run_settle
