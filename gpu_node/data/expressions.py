@@ -6,6 +6,9 @@ People's spelling varies (x^2, x**2, x², 2x, 2*x, with and without spaces), but
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from gpu_node.tools.maths_grammar import read
 
 VARIABLES = ("x",) * 12 + ("t", "y", "z", "n", "u", "a", "w", "s", "k", "m", "p", "r", "b", "v")
 _SUPERSCRIPTS = {2: "²", 3: "³"}
@@ -18,6 +21,17 @@ class Expression:
 
     def __str__(self) -> str:
         return self.human
+
+    @property
+    def value(self) -> Any:
+        """The SymPy expression."""
+        return exact(self.python)
+
+
+def exact(python: str) -> Any:
+    """The SymPy value of a fully spelled expression."""
+    (part,) = read(python).parts
+    return part
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from gpu_node.data.expressions import (
     VARIABLES,
     Expression,
     Spelling,
+    exact,
     function_draw,
     nonzero,
     polynomial_draw,
@@ -69,7 +70,7 @@ def derivative(rng: ProblemRandom, phrasings: Split) -> Problem:
         thought="A derivative: differentiate.",
         calls=(Call("symbolic_math", {"operation": "differentiate", "expression": expression.human}),),
         conclusion="That is the derivative.",
-        answer=str(sympy.diff(sympy.sympify(expression.python), sympy.Symbol(variable))),
+        answer=str(sympy.diff(expression.value, sympy.Symbol(variable))),
         answer_kind="expression",
         phrasing_id=phrasing_id,
     )
@@ -128,7 +129,7 @@ def higher_derivative(rng: ProblemRandom, phrasings: Split) -> Problem:
         thought=f"Differentiate {times}: order {order}.",
         calls=(Call("symbolic_math", arguments),),
         conclusion="That is the derivative.",
-        answer=str(sympy.diff(sympy.sympify(expression.python), sympy.Symbol(variable), order)),
+        answer=str(sympy.diff(expression.value, sympy.Symbol(variable), order)),
         answer_kind="expression",
         phrasing_id=phrasing_id,
     )
@@ -198,7 +199,7 @@ def integral(rng: ProblemRandom, phrasings: Split) -> Problem:
         thought="An integral: integrate.",
         calls=(Call("symbolic_math", {"operation": "integrate", "expression": expression.human}),),
         conclusion="That is the integral.",
-        answer=str(sympy.integrate(sympy.sympify(expression.python), sympy.Symbol(variable))),
+        answer=str(sympy.integrate(expression.value, sympy.Symbol(variable))),
         answer_kind="expression",
         phrasing_id=phrasing_id,
     )
@@ -259,14 +260,14 @@ def definite_integral(rng: ProblemRandom, phrasings: Split) -> Problem:
         "lower": limits[0],
         "upper": limits[1],
     }
-    bounds = (sympy.Symbol(variable), sympy.sympify(limits[0]), sympy.sympify(limits[1]))
+    bounds = (sympy.Symbol(variable), exact(limits[0]), exact(limits[1]))
     return Problem(
         family="definite_integral",
         question=question,
         thought=f"Integrate from {limits[0]} to {limits[1]}.",
         calls=(Call("symbolic_math", arguments),),
         conclusion="That is the value.",
-        answer=str(sympy.integrate(sympy.sympify(expression.python), bounds)),
+        answer=str(sympy.integrate(expression.value, bounds)),
         answer_kind="expression",
         phrasing_id=phrasing_id,
     )
@@ -340,7 +341,7 @@ def limit(rng: ProblemRandom, phrasings: Split) -> Problem:
     expression, at = _limit_case(content, Spelling.draw(content), variable)
     question, phrasing_id = LIMIT.ask(rng, phrasings, e=expression, v=variable, a=at)
     point = sympy.oo if at in ("infinity", "oo") else sympy.Integer(int(at))
-    value = sympy.limit(sympy.sympify(expression.python), sympy.Symbol(variable), point)
+    value = sympy.limit(expression.value, sympy.Symbol(variable), point)
     arguments = {"operation": "limit", "expression": expression.human, "variable": variable, "at": at}
     return Problem(
         family="limit",
@@ -403,7 +404,7 @@ def series(rng: ProblemRandom, phrasings: Split) -> Problem:
     order = content.randint(3, 6)
     question, phrasing_id = SERIES.ask(rng, phrasings, e=expression, v=variable, n=order)
     symbol = sympy.Symbol(variable)
-    polynomial = sympy.series(sympy.sympify(expression.python), symbol, 0, order).removeO()
+    polynomial = sympy.series(expression.value, symbol, 0, order).removeO()
     arguments = {"operation": "series", "expression": expression.human, "at": "0", "order": order}
     return Problem(
         family="series",

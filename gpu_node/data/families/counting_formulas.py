@@ -1,0 +1,162 @@
+"""Sums 1..n, factorials and binomials, also as questions about arrangements and choices."""
+
+import math
+
+from gpu_node.data.families.python_problem import python_problem
+from gpu_node.data.families.registry import family
+from gpu_node.data.problem import Phrasings, Problem, ProblemRandom, Split
+
+SUM_TO = Phrasings(
+    train=[
+        "What is the sum of the {what} from {a} to {b}?",
+        "Add all {what} from {a} to {b}.",
+        "Sum the {what} from {a} to {b}.",
+        "Find the sum of all {what} between {a} and {b}.",
+        "Calculate the sum of the {what} from {a} to {b}",
+        "What do you get when you add the {what} from {a} to {b}?",
+        "Add up the {what} from {a} through {b}.",
+        "Compute the total of all {what} from {a} to {b}.",
+        "sum of {what} {a} to {b}",
+        "What is the total of the {what} {a} to {b}?",
+        "Work out the sum of {what} from {a} up to {b}.",
+        "If you add all {what} from {a} to {b}, what is the sum?",
+        "How much is the sum of the {what} from {a} to {b}?",
+        "Give me the sum of the {what} {a} through {b}",
+        "I add all the {what} from {a} to {b}. What is the total?",
+        "Determine the sum of all {what} from {a} up to {b}.",
+        "Add together the {what} between {a} and {b}.",
+        "What's the sum of {what} from {a} to {b}",
+        "The {what} from {a} to {b} add up to what?",
+        "What do all {what} from {a} to {b} sum to?",
+    ],
+    held_out=[
+        "Could you add up the {what} from {a} to {b}?",
+        "Tell me the sum of every one of the {what} from {a} to {b}.",
+        "How much do the {what} from {a} to {b} make together?",
+        "Please sum all {what} between {a} and {b}",
+        "Starting at {a} and ending at {b}, add the {what}.",
+    ],
+)
+
+
+@family("sum_to", weight=0.9)
+def sum_to(rng: ProblemRandom, phrasings: Split) -> Problem:
+    lower = rng.choice((1, 1, 1, 1, rng.randint(2, 50)))
+    upper = lower + rng.randint(5, rng.choice((30, 100, 999)))
+    what, body, ok = rng.choice(
+        (
+            ("numbers", "range({a}, {c})", lambda n: True),
+            ("numbers", "range({a}, {c})", lambda n: True),
+            ("integers", "range({a}, {c})", lambda n: True),
+            ("whole numbers", "range({a}, {c})", lambda n: True),
+            ("even numbers", "n for n in range({a}, {c}) if n % 2 == 0", lambda n: n % 2 == 0),
+            ("odd numbers", "n for n in range({a}, {c}) if n % 2", lambda n: n % 2 == 1),
+            ("squares", "n ** 2 for n in range({a}, {c})", None),
+        )
+    )
+    if ok is None:
+        upper = lower + rng.randint(3, 40)
+        total = sum(n * n for n in range(lower, upper + 1))
+        what = "squares of the numbers"
+    else:
+        total = sum(n for n in range(lower, upper + 1) if ok(n))
+    code = body.format(a=lower, c=f"{upper} + 1")
+    return python_problem(
+        "sum_to",
+        SUM_TO.ask(rng, phrasings, what=what, a=lower, b=upper),
+        thought=f"Add the {what}.",
+        code=f"print(sum({code}))",
+        conclusion="That is the sum.",
+        answer=str(total),
+    )
+
+
+FACTORIAL = Phrasings(
+    train=[
+        "What is {n}!?",
+        "What is {n} factorial?",
+        "Compute {n}!",
+        "Find the factorial of {n}.",
+        "{n}! = ?",
+        "Calculate {n} factorial",
+        "What is the factorial of {n}?",
+        "factorial of {n}",
+        "How much is {n}!?",
+        "Give me the factorial of {n}.",
+        "Work out {n} factorial.",
+        "In how many ways can {n} people stand in a row?",
+        "How many ways are there to arrange {n} different books on a shelf?",
+        "In how many orders can {n} different cards be laid out?",
+        "What's {n} factorial?",
+        "I need {n} factorial.",
+        "How many permutations of {n} objects are there?",
+        "In how many ways can {n} runners finish a race?",
+        "Evaluate {n}!",
+        "Determine the factorial of the number {n}.",
+        "How many ways to order {n} songs?",
+    ],
+    held_out=[
+        "Could you compute {n} factorial for me?",
+        "Tell me the factorial of {n}.",
+        "In how many ways can {n} children line up?",
+        "Please work out the factorial of {n}",
+        "How many different orders of {n} letters are there?",
+    ],
+)
+BINOMIAL = Phrasings(
+    train=[
+        "What is {n} choose {k}?",
+        "Compute {n} choose {k}.",
+        "In how many ways can you choose {k} from {n}?",
+        "How many ways are there to pick {k} people from {n}?",
+        "In how many ways can {k} books be chosen from {n} books?",
+        "{n} choose {k}",
+        "{n} choose {k} = ?",
+        "C({n}, {k}) = ?",
+        "What is C({n}, {k})?",
+        "What is the binomial coefficient of {n} over {k}?",
+        "Find the binomial coefficient {n} choose {k}.",
+        "How many teams of {k} can be made from {n} players?",
+        "How many groups of {k} can be formed from {n} students?",
+        "From {n} cards, how many ways to draw {k}?",
+        "Calculate the number of ways to select {k} of {n} items.",
+        "How many subsets of size {k} does a set of {n} elements have?",
+        "How many combinations of {k} out of {n} are there?",
+        "nCr with n = {n} and r = {k}",
+        "binomial({n}, {k})",
+        "Of {n} friends I can invite {k}. How many choices do I have?",
+        "How many committees of {k} can be made from {n} members?",
+    ],
+    held_out=[
+        "Could you compute {n} over {k}, the binomial coefficient?",
+        "Tell me how many ways there are to take {k} things out of {n}.",
+        "We pick {k} of {n} apples. How many possibilities are there?",
+        "Please find {n} choose {k}",
+        "How many different selections of {k} from {n} exist?",
+    ],
+)
+
+
+@family("factorial", weight=0.6)
+def factorial(rng: ProblemRandom, phrasings: Split) -> Problem:
+    number = rng.randint(3, 20)
+    return python_problem(
+        "factorial",
+        FACTORIAL.ask(rng, phrasings, n=number),
+        thought="A factorial.",
+        code=f"import math\nprint(math.factorial({number}))",
+        answer=str(math.factorial(number)),
+    )
+
+
+@family("binomial", weight=0.7)
+def binomial(rng: ProblemRandom, phrasings: Split) -> Problem:
+    number = rng.randint(4, 30)
+    chosen = rng.randint(2, min(number - 1, 8))
+    return python_problem(
+        "binomial",
+        BINOMIAL.ask(rng, phrasings, n=number, k=chosen),
+        thought="A number of choices.",
+        code=f"import math\nprint(math.comb({number}, {chosen}))",
+        answer=str(math.comb(number, chosen)),
+    )
