@@ -121,7 +121,7 @@ MIDDLEWARE = [
     "backend.core.middleware.request_id",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "servestatic.middleware.ServeStaticMiddleware",
+    "backend.core.static_files.StaticFiles",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -150,6 +150,7 @@ DATABASE_CONNECTIONS_MAX = 12  # per process; PostgreSQL's default is 100 for al
 DATABASES = {
     "default": {
         **_database(_required("DATABASE_URL", "`make up` sets it; else postgres://user:password@host:5432/svend")),
+        "CONN_HEALTH_CHECKS": True,  # one empty round trip; else each connection fails once after a restart
         "CONN_MAX_AGE": 0,  # the pool below keeps connections, a request only borrows one
         "OPTIONS": {"pool": {"min_size": 1, "max_size": DATABASE_CONNECTIONS_MAX, "timeout": 10}},
     }
@@ -196,6 +197,7 @@ ACCOUNT_PASSWORD_RESET_BY_CODE_ENABLED = True
 ACCOUNT_PASSWORD_RESET_BY_CODE_TIMEOUT = 15 * 60  # seconds: mail is slow
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "http" if IS_LOCAL else "https"
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Svend] "
+ALLAUTH_TRUSTED_PROXY_COUNT = 0 if IS_LOCAL else env.int("SVEND_TRUSTED_PROXIES", default=1)  # for its IP limits
 HEADLESS_ONLY = True
 HEADLESS_CLIENTS = ("browser",)
 HEADLESS_FRONTEND_URLS = {
@@ -249,8 +251,6 @@ STATIC_ROOT = SVEND_DATA / "static"
 FRONTEND_DIST = Path(env.str("SVEND_FRONTEND_DIST", default=str(BASE_DIR / "frontend" / "dist")))
 SERVESTATIC_USE_FINDERS = True  # no collectstatic step: Swagger's few files come from the wheel
 SERVESTATIC_AUTOREFRESH = False
-if FRONTEND_DIST.is_dir():
-    SERVESTATIC_ROOT = FRONTEND_DIST
 
 # --- API
 

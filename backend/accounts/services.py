@@ -6,12 +6,12 @@ request runs compares versions, so it holds at once. With Valkey down, keys are 
 """
 
 import hmac
-import ipaddress
 from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
 from django.conf import settings
+from django.core.exceptions import DisallowedHost
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
@@ -21,6 +21,7 @@ from backend.accounts import api_keys
 from backend.accounts.callers import ALL_SCOPES, PERSON_SCOPES, Caller, caller_dump, caller_load
 from backend.accounts.models import Account, ApiKey, Membership, User
 from backend.accounts.signals import account_created
+from backend.core.addresses import address_is_loopback
 from backend.core.errors import ApplicationError, NotAllowed, NotAuthenticated, NotFound
 from backend.core.valkey import valkey
 
@@ -234,13 +235,10 @@ def is_local_request(request: HttpRequest) -> bool:
     """True in local mode for a request from this machine that no foreign web page sent."""
     if not settings.IS_LOCAL or not address_is_loopback(request.META.get("REMOTE_ADDR", "")):
         return False
-    origin = request.headers.get("origin", "")
-    # A page of another site can post to 127.0.0.1 without asking; its browser names the site.
-    return not origin or urlsplit(origin).netloc == request.get_host()
-
-
-def address_is_loopback(address: str) -> bool:
     try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
+        host = request.get_host()  # a foreign name that resolves to 127.0.0.1 is not in ALLOWED_HOSTS
+    except DisallowedHost:
         return False
+    # A page of another site can post to 127.0.0.1 without asking; its browser names the site.
+    origin = request.headers.get("origin", "")
+    return not origin or urlsplit(origin).netloc == host

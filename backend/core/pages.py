@@ -5,7 +5,6 @@ served by ServeStatic.
 """
 
 import html
-import ipaddress
 
 from django.conf import settings
 from django.core.cache import cache
@@ -15,6 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django_prometheus.exports import ExportToDjangoView
 
+from backend.core.addresses import address_is_loopback, address_is_private
 from backend.core.errors import ApplicationError, NotAllowed, NotFound, error_response
 from backend.core.mail import messages_recent
 
@@ -58,11 +58,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus' page, for machines of our own network only: paths and rates are nobody else's business."""
-    try:
-        is_inside = ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_private
-    except ValueError:
-        is_inside = False
-    if not is_inside:
+    if not address_is_private(request.META.get("REMOTE_ADDR", "")):
         raise Http404
     page: HttpResponse = ExportToDjangoView(request)
     return page
@@ -70,7 +66,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 def dev_mail(request: HttpRequest) -> HttpResponse:
     """Local mode only: the mail that a production server would have sent."""
-    if not settings.IS_LOCAL:
+    if not settings.IS_LOCAL or not address_is_loopback(request.META.get("REMOTE_ADDR", "")):
         raise Http404
     blocks = "".join(f"<pre>{html.escape(text)}</pre><hr>" for text in messages_recent()) or "<p>No mail yet.</p>"
     return HttpResponse(f'<!doctype html><meta charset="utf-8"><title>Mail</title><h1>Mail</h1>{blocks}')

@@ -90,6 +90,15 @@ def test_local_mode_refuses_other_sites_pages() -> None:
     assert not ApiKey.objects.exists()
 
 
+def test_local_mode_refuses_names_that_were_rebound_to_this_machine() -> None:
+    from django.test import RequestFactory
+
+    from backend.accounts.services import is_local_request
+
+    assert is_local_request(RequestFactory().get("/v1/models", headers={"host": "127.0.0.1"}))
+    assert not is_local_request(RequestFactory().get("/v1/models", headers={"host": "evil.example"}))
+
+
 @pytest.mark.usefixtures("_production")
 def test_scopes_are_asked_for(account: Account) -> None:
     _, raw = api_key_create(account_id=account.id, name="asks only", scopes=["inference"])

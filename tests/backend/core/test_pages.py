@@ -57,6 +57,28 @@ def test_any_page_path_serves_the_web_ui_under_a_strict_policy(client: Client, s
     assert "csrftoken" in answer.cookies
 
 
+def test_assets_built_after_the_start_are_served_for_ever(client: Client, settings, tmp_path: Path) -> None:
+    settings.FRONTEND_DIST = tmp_path
+    assert client.get("/assets/app-1a2b3c4d.js").status_code == 404
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "app-1a2b3c4d.js").write_text("let svend")
+    (tmp_path / "favicon.svg").write_text("<svg/>")
+    answer = client.get("/assets/app-1a2b3c4d.js")
+    assert b"".join(answer) == b"let svend"
+    assert "immutable" in answer["cache-control"]
+    assert answer["content-type"].startswith("text/javascript")
+    assert "immutable" not in client.get("/favicon.svg")["cache-control"]
+
+
+@pytest.mark.parametrize("path", ["/assets/../secret.txt", "/assets/%2e%2e/secret.txt", "/..%2fsecret.txt", "/a%00.js"])
+def test_nothing_outside_the_web_ui_is_served(client: Client, settings, tmp_path: Path, path: str) -> None:
+    (tmp_path / "dist").mkdir()
+    (tmp_path / "secret.txt").write_text("hidden words")
+    settings.FRONTEND_DIST = tmp_path / "dist"
+    answer = client.get(path)
+    assert b"hidden words" not in (b"".join(answer) if answer.streaming else answer.content)
+
+
 def test_the_docs_load_nothing_from_elsewhere(client: Client) -> None:
     page = client.get("/docs")
     assert page.status_code == 200
@@ -113,6 +135,22 @@ async def test_service_calls_give_their_connections_back() -> None:
     # More calls than the pool has connections: a leak would time out.
     counts = await asyncio.gather(*(service_call(Account.objects.count) for _ in range(40)))
     assert counts == [0] * 40
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_restarted_database_costs_no_request() -> None:
+    from django.db import connection
+
+    from backend.accounts.models import Account
+
+    def others_end() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+
+    await asyncio.gather(*(service_call(Account.objects.count) for _ in range(8)))
+    await service_call(others_end)
+    counts = await asyncio.gather(*(service_call(Account.objects.count) for _ in range(8)))
+    assert counts == [0] * 8
 
 
 def test_a_broker_that_is_down_loses_the_wake_up_only(settings) -> None:
