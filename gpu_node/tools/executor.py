@@ -1,0 +1,178 @@
+"""Runs tool calls that a model wrote, each in a guest of its own inside the fence.
+
+`ToolExecutor.call` never raises for anything a model wrote: what cannot be used comes back as a text that says what
+to repair. Where no fence holds on this machine, every call is answered `unavailable`; nothing ever runs unfenced.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from gpu_node.protocol.frames import ToolStatus
+from gpu_node.tools.errors import ToolInputError
+from gpu_node.tools.execute_python import joined
+from gpu_node.tools.fence_selftest import FenceChoice, fence_choose
+from gpu_node.tools.guest_pool import OUTPUT_BYTES_KEPT, GuestAnswer, GuestPool, PoolBusy
+from gpu_node.tools.registry import Tool, arguments_parse, error_text, tool_find
+from gpu_node.tools.sandbox import FenceUnavailable
+
+TIMEOUT_SECONDS_DEFAULT = 10.0  # one call's wall time: below what a person waits, above Z3's own 4 s
+TIMEOUT_SECONDS_MAX = 60.0  # what a caller may ask for
+# Warm guests per tool; 30-60 MB each, and each costs 0.1-0.5 s of one core to replace.
+SHELVES = {"execute_python": 2, "symbolic_math": 2, "logic_solver": 1}
+
+logger = logging.getLogger(__name__)
+
+FenceTier = Literal["bubblewrap", "none"]
+
+
+@dataclass(frozen=True)
+class ToolOutcome:
+    """A call's result. `text` is what the model reads; `arguments` is None when they were no JSON object."""
+
+    status: ToolStatus
+    text: str
+    wall_ms: float = 0.0
+    is_truncated: bool = False
+    arguments: dict[str, Any] | None = None
+
+
+class _Reply(BaseModel):
+    """What a guest may say: a program can forge it, so it holds nothing but a status and a text."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: Literal["ok", "error", "refused", "memory"]
+    text: str
+
+
+class ToolExecutor:
+    """The node's door to its tools: `start`, any number of concurrent `call`s, `close`."""
+
+    def __init__(
+        self,
+        *,
+        shelves: dict[str, int] | None = None,
+        concurrent_calls_max: int | None = None,
+        choose_fence: Callable[[], Awaitable[FenceChoice]] = fence_choose,
+    ) -> None:
+        self._shelves = shelves or SHELVES
+        # More calls at once than cores make all of them slow, and each may take its gigabyte.
+        self._concurrent_calls_max = concurrent_calls_max or max(2, os.cpu_count() or 1)
+        self._choose_fence = choose_fence
+        self._pool: GuestPool | None = None
+        self._unavailable_reason = "the node's tools are not started"
+
+    @property
+    def fence_tier(self) -> FenceTier:
+        return "bubblewrap" if self._pool is not None else "none"
+
+    async def start(self) -> None:
+        """Tests the fence and warms guests up. Does not raise where no fence holds: calls then say so."""
+        if self._pool is not None:
+            return
+        result = await self._choose_fence()
+        if result.identity is None:
+            self._unavailable_reason = result.reason
+            logger.error("tools are refused, no fence holds on this machine: %s", result.reason)
+            return
+        self._pool = GuestPool(
+            identity=result.identity, shelves=self._shelves, concurrent_calls_max=self._concurrent_calls_max
+        )
+        self._pool.start()
+        logger.info("tools run in bubblewrap, identity %s", result.identity)
+
+    async def close(self) -> None:
+        pool, self._pool = self._pool, None
+        self._unavailable_reason = "the node is stopping"
+        if pool is not None:
+            await pool.close()
+
+    async def call(
+        self, name: str, arguments_json: str, *, timeout_seconds: float = TIMEOUT_SECONDS_DEFAULT
+    ) -> ToolOutcome:
+        """Runs one call; `arguments_json` is the model's own text."""
+        arguments: dict[str, Any] | None = None
+        try:
+            tool = tool_find(name)
+            arguments = arguments_parse(arguments_json)
+            request = json.dumps({"arguments": tool.arguments_validate(arguments)}).encode()
+        except ToolInputError as error:
+            return ToolOutcome(status="error", text=_printable(error_text(str(error))), arguments=arguments)
+        outcome = await self._run(tool, request, _seconds_checked(timeout_seconds))
+        return ToolOutcome(
+            status=outcome.status,
+            text=outcome.text,
+            wall_ms=round(outcome.wall_ms, 1),
+            is_truncated=outcome.is_truncated,
+            arguments=arguments,
+        )
+
+    async def _run(self, tool: Tool, request: bytes, timeout_seconds: float) -> ToolOutcome:
+        pool = self._pool
+        if pool is None:
+            return ToolOutcome(status="unavailable", text=error_text(f"{tool.name} is unavailable on this node"))
+        try:
+            answer = await pool.call(tool.name, request, timeout_seconds=timeout_seconds)
+        except PoolBusy:
+            return ToolOutcome(status="busy", text=error_text("the tools are busy: try again"))
+        except FenceUnavailable as error:
+            logger.error("a tool call found no guest: %s", error)  # noqa: TRY400 - the reason is the message
+            return ToolOutcome(status="unavailable", text=error_text(f"{tool.name} is unavailable on this node"))
+        return outcome_of(answer, timeout_seconds)
+
+    @property
+    def unavailable_reason(self) -> str:
+        """Why the tier is `none`, for `/info` and `make doctor`."""
+        return self._unavailable_reason if self._pool is None else ""
+
+
+def _seconds_checked(seconds: float) -> float:
+    # NaN and infinities come from a run's arithmetic, never a reason to run without a limit.
+    return min(seconds, TIMEOUT_SECONDS_MAX) if 0 < seconds < float("inf") else TIMEOUT_SECONDS_DEFAULT
+
+
+def outcome_of(answer: GuestAnswer, timeout_seconds: float) -> ToolOutcome:
+    """Judges a call by what was read of it."""
+    output = _printable(answer.output.decode(errors="replace"))
+    status, text = _judged(answer, timeout_seconds)
+    text = joined(output, _printable(text))
+    is_long = len(text.encode()) > OUTPUT_BYTES_KEPT
+    if is_long:
+        text = text.encode()[:OUTPUT_BYTES_KEPT].decode(errors="ignore")
+    is_truncated = is_long or answer.output_is_truncated
+    return ToolOutcome(status=status, text=text, wall_ms=answer.wall_ms, is_truncated=is_truncated)
+
+
+def _judged(answer: GuestAnswer, timeout_seconds: float) -> tuple[ToolStatus, str]:
+    if answer.is_timeout:
+        return "timeout", error_text(f"stopped after {timeout_seconds:g} seconds")
+    if answer.is_flood:
+        return "output_limit", error_text("stopped: too much output")
+    if answer.reply is None:
+        signal = (answer.exit_code or 0) - 128
+        how = f"by signal {signal}" if signal > 0 else f"with exit code {answer.exit_code}"
+        return "killed", error_text(f"the program ended {how} before its result")
+    try:
+        reply = _Reply.model_validate_json(answer.reply)
+    except ValidationError:
+        return "killed", error_text("the program broke its result")
+    match reply.status:
+        case "refused":
+            return "error", error_text(reply.text)
+        case "memory":
+            return "memory", reply.text or error_text("out of memory")
+        case "error":
+            return "error", reply.text
+        case "ok":
+            return "ok", reply.text
+
+
+def _printable(text: str) -> str:
+    """Text that every reader takes: no NUL, no lone surrogate (PostgreSQL and UTF-8 refuse them)."""
+    return text.replace("\0", "\ufffd").encode(errors="replace").decode()
