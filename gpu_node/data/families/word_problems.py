@@ -7,10 +7,10 @@ Not here: real problems (gsm8k.py), geometry and units (measures.py).
 
 import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 
+from gpu_node.data.exact_value import exact_value
 from gpu_node.data.families import vocabulary
 from gpu_node.data.families.registry import family
 from gpu_node.data.families.templates import stories
@@ -203,22 +203,6 @@ def _distract(rng: random.Random, question: str, slots: dict[str, object]) -> st
     return f"{head}{separator}{idle} {tail}" if head else question
 
 
-def _value(expression: str) -> Fraction:
-    """Exact value of an expression that this module made (numbers and + - * / % only)."""
-    numbers_as_fractions = "".join(f"F({piece})" if piece.isdigit() else piece for piece in _pieces(expression))
-    return eval(numbers_as_fractions, {"__builtins__": {}, "F": Fraction})  # noqa: S307 - our own text
-
-
-def _pieces(expression: str) -> Sequence[str]:
-    pieces: list[str] = []
-    for character in expression:
-        if pieces and character.isdigit() and pieces[-1].isdigit():
-            pieces[-1] += character
-        else:
-            pieces.append(character)
-    return pieces
-
-
 def _slots(rng: random.Random) -> dict[str, object]:
     n, m, k = vocabulary.names_draw(rng, 3)
     things, others, thirds = vocabulary.objects_draw(rng, 3)
@@ -242,7 +226,7 @@ def _problem(family_name: str, rng: random.Random, phrasings: Split) -> Problem:
     if rng.random() < DISTRACTOR_SHARE:
         question = _distract(rng, question, slots)
     expression = kind.expression.format(**numbers)
-    value = _value(expression)
+    value = exact_value(expression)
     assert value.denominator == 1, (name, expression)
     return Problem(
         family=family_name,
