@@ -95,7 +95,8 @@ EARLIER = Phrasings(
         [
             "What [date|day] [is|was] {k} days before {a}?",
             "What [is|was] the date {k} days before {a}?",
-            "Subtract {k} days from {a}.",
+            "[Subtract|Take] {k} days from {a}.",
+            "What date do you get {k} days before {a}?",
             "What date comes {k} days before {a}?",
             "Which date [is|was] {k} days before {a}?",
             "[Today is|It is] {a}. What was the date {k} days ago?",
@@ -123,7 +124,8 @@ WEEKDAY_LATER = Phrasings(
             "If today is {w}, what day of the week will it be {k} days from now?",
             "{k} days after {w} is which day?",
             "What [weekday|day] is {k} days from {w}?",
-            "What day of the week is {k} days after a {w}?",
+            "What day of the week [is|comes] {k} days after a {w}?",
+            "Which day of the week is {k} days after {w}?",
             "Today is {w}. Which day [is|comes] {k} days later?",
         ]
     ),
@@ -168,6 +170,8 @@ MONTH_DAYS = Phrasings(
             "{m} {y} has how many days?",
             "In {m} {y}, how many days are there?",
             "Days in {m} {y}?",
+            "How many days [did|will] {m} of {y} have?",
+            "How many days are there in {m} of {y}?",
             "How many days are in the month of {m} {y}?",
             "Count the days of {m} {y}.",
             "[Tell me|Say] how many days {m} {y} has.",
@@ -274,8 +278,12 @@ def _problem(
 def days_between(rng: random.Random, phrasings: Split) -> Problem:
     first = _date_draw(rng)
     second = first + timedelta(days=rng.randint(1, rng.choice((40, 300, 1500))))
-    asked = BETWEEN.ask(rng, phrasings, a=_date_spell(rng, first), b=_date_spell(rng, second))
-    code = f"from datetime import date; print(({_date_code(second)} - {_date_code(first)}).days)"
+    spelled = _date_spell(rng, first)
+    if first.year == second.year and rng.random() < 0.4:  # the year only once, after the second date
+        month_first = rng.random() < 0.6
+        spelled = f"{MONTHS[first.month - 1]} {first.day}" if month_first else f"{first.day} {MONTHS[first.month - 1]}"
+    asked = BETWEEN.ask(rng, phrasings, a=spelled, b=_date_spell(rng, second))
+    code = f"from datetime import date; print(abs({_date_code(first)} - {_date_code(second)}).days)"
     return _problem("days_between", asked, "Subtract the dates.", code, str((second - first).days), "number")
 
 
@@ -308,6 +316,8 @@ def date_shift(rng: random.Random, phrasings: Split) -> Problem:
 @family("leap_year", weight=0.7)
 def leap_year(rng: random.Random, phrasings: Split) -> Problem:
     year = rng.choice((rng.randint(1580, 2400), 4 * rng.randint(450, 540), 100 * rng.randint(16, 24)))
+    if year == 1729:  # a number whose questions stay unseen
+        year = 1728
     if rng.random() < 0.65:
         asked = LEAP.ask(rng, phrasings, y=year)
         is_leap = calendar.isleap(year)

@@ -221,7 +221,8 @@ def logic_rules(rng: random.Random, phrasings: Split) -> Problem:
 KINDS_OF_THINGS = tuple(
     """cats dogs birds mammals animals poets artists doctors teachers students pilots singers lawyers farmers painters
     dancers players robots machines cars vehicles ships flowers plants trees roses fruits apples vegetables metals
-    stones crystals planets stars musicians writers athletes runners bakers kings heroes wizards dragons insects fish sharks
+    stones crystals planets stars
+    musicians writers athletes runners bakers kings heroes wizards dragons insects fish sharks
     whales lions tigers pets toys books novels poems houses towers castles""".split()
 )
 QUANTIFIED = {
