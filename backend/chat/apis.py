@@ -104,7 +104,11 @@ def _last_run(run: Run | None) -> dict[str, Any] | None:
 
 
 class ConversationListApi(APIView):
-    @extend_schema(parameters=[OpenApiParameter("cursor", str)], responses=ConversationPageSerializer)
+    @extend_schema(
+        operation_id="conversations_list",
+        parameters=[OpenApiParameter("cursor", str)],
+        responses=ConversationPageSerializer,
+    )
     def get(self, request: Request) -> Response:
         rows = conversations_list(
             account_id=_caller(request).account_id, before=request.query_params.get("cursor") or None

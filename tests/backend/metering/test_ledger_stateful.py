@@ -79,6 +79,8 @@ class Books(RuleBasedStateMachine):
     def books_are_sound(self) -> None:
         balance = balance_read(self.account.id)
         assert (balance.available_nano_usd, balance.held_nano_usd) == (self.free, sum(self.held.values()))
+
+    def teardown(self) -> None:
         report = ledger_check()
         assert report.is_sound, report.problems
 
@@ -97,11 +99,14 @@ def test_the_books_are_sound_in_any_order() -> None:
             super().__init__()
 
         def teardown(self) -> None:
-            self.scope.__exit__(Rollback, Rollback(), None)
+            try:
+                super().teardown()
+            finally:
+                self.scope.__exit__(Rollback, Rollback(), None)
 
     run_state_machine_as_test(
         Isolated,
         settings=settings(
-            max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=100, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
