@@ -1,0 +1,195 @@
+"""Measures a policy on every family through the real orchestrator: engine, tools, critic, budget.
+
+Problems come from held-out seeds. One verified run gives two figures: branch 0 is what an unverified run answers, the
+chosen branch is what a verified run answers. Many runs are in flight at once, as in serving.
+Not here: loading (evaluation/loading.py), printing (evaluation/report.py), training on any of it.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from gpu_node.data.families.registry import families_load, problem_draw
+from gpu_node.data.grading import is_right
+from gpu_node.data.problem import HELD_OUT_SEED_FIRST, Problem, Split
+from gpu_node.evaluation.intervals import Share, area_under_curve
+from gpu_node.protocol.frames import RunFailed, RunFinished, StepClose, StepOpen, ToolResult, VerifierScore
+from gpu_node.protocol.run_spec import Message, RunSpec, ToolName
+from gpu_node.reasoning.orchestrator import Orchestrator, RunRefused
+
+RUNS_AT_ONCE = 32  # in flight; the engine batches them, waits for tools overlap
+TOTAL_TOKENS = 1_000  # of one run with its retries: several times the longest trained row
+COMPLETION_TOKENS = 700
+CRITIC_TEMPERATURE = 1.0  # samples for the critic's AUC must be wrong often enough
+CRITIC_SEED_OFFSET = 500_000  # their problems are none of the benchmark's
+ALL_TOOLS: list[ToolName] = ["execute_python", "symbolic_math", "logic_solver"]
+
+Mode = Literal["own", "held_out", "no_tools", "critic"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run gave. `first_*` is branch 0: the answer of a run without verifier."""
+
+    is_right: bool
+    first_is_right: bool
+    first_score: float | None
+    answer: str
+    num_calls: int
+    num_failed_calls: int
+    completion_tokens: int
+
+
+NONE = Share(0, 0)
+
+
+@dataclass
+class FamilyReport:
+    family: str
+    with_tools: Share = field(default=NONE)
+    verified: Share = field(default=NONE)
+    held_out: Share = field(default=NONE)
+    held_out_verified: Share = field(default=NONE)
+    without_tools: Share = field(default=NONE)
+    num_calls: int = 0
+    num_failed_calls: int = 0
+    completion_tokens: int = 0
+    wrong: list[dict[str, str]] = field(default_factory=list)  # a few, to look at
+
+
+@dataclass
+class Report:
+    families: list[FamilyReport]
+    is_verified: bool
+    critic_auc: float | None
+    critic_samples: Share  # right of all samples that the AUC was measured on
+
+    def total(self, column: str) -> Share:
+        return sum((getattr(family, column) for family in self.families), NONE)
+
+
+def evaluated_families() -> list[str]:
+    return [name for name, family in families_load().items() if family.is_evaluated]
+
+
+async def benchmark(
+    orchestrator: Orchestrator, *, families: Sequence[str], num: int, num_critic: int, modes: Sequence[Mode]
+) -> Report:
+    """Every family's figures, `num` problems a mode; `num_critic` samples a family for the critic's AUC."""
+    gate = asyncio.Semaphore(RUNS_AT_ONCE)
+    is_verified = orchestrator.verifier is not None
+    asked: list[tuple[str, Mode, Problem, asyncio.Task[Outcome]]] = []
+    async with asyncio.TaskGroup() as group:
+        for name in families:
+            for mode in modes:
+                if mode == "critic" and not is_verified:
+                    continue
+                for problem in _problems(name, mode, num_critic if mode == "critic" else num):
+                    task = group.create_task(_gated(gate, orchestrator, problem, mode, is_verified))
+                    asked.append((name, mode, problem, task))
+    reports = {name: FamilyReport(name) for name in families}
+    samples: list[tuple[float, bool]] = []
+    for name, mode, problem, task in asked:
+        outcome = task.result()
+        if mode == "critic":
+            if outcome.first_score is not None:
+                samples.append((outcome.first_score, outcome.first_is_right))
+        else:
+            _count(reports[name], mode, problem, outcome)
+    return Report(
+        families=list(reports.values()),
+        is_verified=is_verified,
+        critic_auc=area_under_curve(samples),
+        critic_samples=Share(sum(right for _, right in samples), len(samples)),
+    )
+
+
+def _problems(name: str, mode: Mode, num: int) -> list[Problem]:
+    phrasings: Split = "held_out" if mode == "held_out" else "train"
+    first = HELD_OUT_SEED_FIRST + (CRITIC_SEED_OFFSET if mode == "critic" else 0)
+    return [problem_draw(name, first + place, phrasings) for place in range(num)]
+
+
+async def _gated(
+    gate: asyncio.Semaphore, orchestrator: Orchestrator, problem: Problem, mode: Mode, is_verified: bool
+) -> Outcome:
+    async with gate:
+        return await ask(
+            orchestrator,
+            problem,
+            tools=mode != "no_tools",
+            verify=is_verified and mode != "no_tools",
+            temperature=CRITIC_TEMPERATURE if mode == "critic" else 0.0,
+        )
+
+
+async def ask(
+    orchestrator: Orchestrator, problem: Problem, *, tools: bool, verify: bool, temperature: float = 0.0
+) -> Outcome:
+    """One question through the orchestrator, graded."""
+    spec = RunSpec(
+        model=orchestrator.model,
+        messages=[Message(role="user", content=problem.question)],
+        tools=ALL_TOOLS if tools else [],
+        verify=verify,
+        max_total_tokens=TOTAL_TOKENS,
+        max_completion_tokens=COMPLETION_TOKENS,
+        temperature=temperature,
+        seed=int.from_bytes(hashlib.sha256(problem.question.encode()).digest()[:6]),
+    )
+    answer, first_answer, first_score = "", "", None
+    num_calls = num_failed_calls = completion_tokens = 0
+    step_branches: dict[int, int] = {}
+    try:
+        run = orchestrator.prepare(spec)
+    except RunRefused:
+        return Outcome(False, False, None, "", 0, 0, 0)
+    async for event, usage in run.events():
+        completion_tokens = usage.completion_tokens
+        match event:
+            case StepOpen(kind="answer"):
+                step_branches[event.step_id] = event.branch_id
+            case StepClose() if step_branches.get(event.step_id) == 0:
+                first_answer = event.text
+            case ToolResult():
+                num_calls += 1
+                num_failed_calls += event.status != "ok"
+            case VerifierScore(target="answer") if step_branches.get(event.target_id) == 0:
+                first_score = event.score
+            case RunFinished():
+                answer = event.answer
+            case RunFailed():
+                answer = first_answer = ""
+    kind, known = problem.answer_kind, problem.answer
+    return Outcome(
+        is_right=is_right(kind, known, answer),
+        first_is_right=is_right(kind, known, first_answer or answer if not step_branches else first_answer),
+        first_score=first_score,
+        answer=answer,
+        num_calls=num_calls,
+        num_failed_calls=num_failed_calls,
+        completion_tokens=completion_tokens,
+    )
+
+
+WRONG_SHOWN_MAX = 5  # examples kept of a family
+
+
+def _count(report: FamilyReport, mode: Mode, problem: Problem, outcome: Outcome) -> None:
+    first, chosen = Share(int(outcome.first_is_right), 1), Share(int(outcome.is_right), 1)
+    if mode == "no_tools":
+        report.without_tools += chosen
+        return
+    if mode == "own":
+        report.with_tools += first
+        report.verified += chosen
+    else:
+        report.held_out += first
+        report.held_out_verified += chosen
+    report.num_calls += outcome.num_calls
+    report.num_failed_calls += outcome.num_failed_calls
+    report.completion_tokens += outcome.completion_tokens
+    if not outcome.first_is_right and len(report.wrong) < WRONG_SHOWN_MAX:
+        report.wrong.append({"question": problem.question, "known": problem.answer, "given": outcome.answer})
