@@ -1,6 +1,7 @@
 """Families about words, lists, dates, stories and logic: the call of every problem gives the answer it claims."""
 
 import random
+from functools import cache
 
 import pytest
 
@@ -8,7 +9,7 @@ from gpu_node.data.families import knights
 from gpu_node.data.families.registry import problem_draw
 from gpu_node.data.families.vocabulary import NAMES_DISTINCT, RESERVED_PAIR, names_draw
 from gpu_node.data.grading import is_right
-from gpu_node.data.problem import HELD_OUT_SEED_FIRST, Problem
+from gpu_node.data.problem import HELD_OUT_SEED_FIRST, Problem, Split
 from gpu_node.tools.registry import TOOLS
 
 FAMILY_NAMES = (
@@ -17,6 +18,7 @@ FAMILY_NAMES = (
     "word_percent_ratio",
     "count_letters", "reverse_word", "count_words",
     "days_between", "weekday", "date_shift", "leap_year", "clock_time",
+    "unit_conversion", "geometry", "probability",
     "knights_two", "knights_three", "ordering", "logic_rules", "logic_formula", "logic_entailment", "syllogism",
 )  # fmt: skip
 PROBLEMS_PER_FAMILY = 200
@@ -30,10 +32,15 @@ def tool_text(problem: Problem) -> str:
     return texts[-1]
 
 
+@cache
+def drawn(name: str, phrasings: Split) -> tuple[Problem, ...]:
+    return tuple(problem_draw(name, seed, phrasings) for seed in range(PROBLEMS_PER_FAMILY))
+
+
 @pytest.mark.parametrize("name", FAMILY_NAMES)
 def test_every_call_gives_the_answer(name: str) -> None:
-    for seed in range(PROBLEMS_PER_FAMILY):
-        problem = problem_draw(name, seed, "train" if seed % 2 else "held_out")
+    half = PROBLEMS_PER_FAMILY // 2
+    for problem in (*drawn(name, "train")[:half], *drawn(name, "held_out")[:half]):
         expected = problem.answer if problem.result is None else problem.result
         found = tool_text(problem)
         kind = problem.result_kind or problem.answer_kind
@@ -42,8 +49,7 @@ def test_every_call_gives_the_answer(name: str) -> None:
 
 @pytest.mark.parametrize("name", FAMILY_NAMES)
 def test_questions_are_short_and_keep_the_acceptance_questions_out(name: str) -> None:
-    for seed in range(PROBLEMS_PER_FAMILY):
-        question = problem_draw(name, seed).question
+    for question in (problem.question for problem in drawn(name, "train")):
         assert 3 < len(question) <= QUESTION_CHARACTERS_MAX, question
         assert not any(kept in question for kept in NEVER_TRAINED), question
         assert not set("{}") & set(question), question
@@ -57,8 +63,8 @@ def test_a_seed_gives_the_same_problem_twice(name: str) -> None:
 
 @pytest.mark.parametrize("name", FAMILY_NAMES)
 def test_held_out_phrasings_are_not_the_trained_ones(name: str) -> None:
-    trained = {problem_draw(name, seed).phrasing_id for seed in range(PROBLEMS_PER_FAMILY)}
-    held_out = {problem_draw(name, seed, "held_out").phrasing_id for seed in range(PROBLEMS_PER_FAMILY)}
+    trained = {problem.phrasing_id for problem in drawn(name, "train")}
+    held_out = {problem.phrasing_id for problem in drawn(name, "held_out")}
     assert len(trained) >= 20
     assert len(held_out) >= 5
     assert not trained & held_out
@@ -72,8 +78,7 @@ def test_alice_and_bob_never_meet_in_training() -> None:
 
 @pytest.mark.parametrize("name", ["knights_two", "knights_three"])
 def test_a_puzzle_of_knights_copies_its_names_and_has_one_solution(name: str) -> None:
-    for seed in range(PROBLEMS_PER_FAMILY):
-        problem = problem_draw(name, seed)
+    for problem in drawn(name, "train"):
         for part in problem.answer.replace(" and ", ", ").split(", "):
             assert f"{part.split(' is ')[0]}" in problem.question
         assert problem.result is not None
