@@ -1,0 +1,89 @@
+/** What the pages ask the backend for. Keys and paths live here only. */
+import { QueryClient, queryOptions } from "@tanstack/react-query";
+import { RequestFailed, request } from "./client";
+import type {
+  ApiKey,
+  ApiKeyMade,
+  Ask,
+  Conversation,
+  ConversationRow,
+  Me,
+  Model,
+  Page,
+  Run,
+  RunEvents,
+  UsageRun,
+  UsageSummary,
+} from "./types";
+
+const RETRIES_MAX = 2;
+
+export const queryClient = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 5_000, // ms: a page opened twice in a row does not ask twice
+      retry: (count, error) =>
+        count < RETRIES_MAX && !(error instanceof RequestFailed && error.status >= 400 && error.status < 500),
+    },
+  },
+});
+
+export const meQuery = queryOptions({ queryKey: ["me"], queryFn: () => request<Me>("GET", "/api/me") });
+
+export const modelsQuery = queryOptions({
+  queryKey: ["models"],
+  queryFn: () => request<Model[]>("GET", "/api/models"),
+  staleTime: 60_000,
+});
+
+export const keysQuery = queryOptions({
+  queryKey: ["keys"],
+  queryFn: () => request<ApiKey[]>("GET", "/api/keys"),
+});
+
+export const conversationQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["conversation", id],
+    queryFn: () => request<Conversation>("GET", `/api/conversations/${encodeURIComponent(id)}`),
+  });
+
+export const runQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["run", id],
+    queryFn: () => request<Run>("GET", `/api/runs/${encodeURIComponent(id)}`),
+  });
+
+export const usageSummaryQuery = (from: string, to: string) =>
+  queryOptions({
+    queryKey: ["usage", from, to],
+    queryFn: () => request<UsageSummary>("GET", `/api/usage/summary?from=${from}&to=${to}`),
+  });
+
+const withCursor = (path: string, cursor: string | null) =>
+  cursor ? `${path}${path.includes("?") ? "&" : "?"}cursor=${encodeURIComponent(cursor)}` : path;
+
+export const historyPage = (cursor: string | null) =>
+  request<Page<ConversationRow>>("GET", withCursor("/api/conversations", cursor));
+
+export const usageRunsPage = (cursor: string | null) =>
+  request<Page<UsageRun>>("GET", withCursor("/api/usage/runs?limit=50", cursor));
+
+export const runEvents = (id: string, afterSeq: number) =>
+  request<RunEvents>("GET", `/api/runs/${encodeURIComponent(id)}/events?after=${afterSeq}`);
+
+export const runCancel = (id: string) =>
+  request<unknown>("POST", `/api/runs/${encodeURIComponent(id)}/cancel`);
+
+export const conversationStart = (ask: Ask) =>
+  request<{ conversation: ConversationRow; run: Run }>("POST", "/api/conversations", ask);
+
+export const conversationAsk = (id: string, ask: Ask) =>
+  request<Run>("POST", `/api/conversations/${encodeURIComponent(id)}/runs`, ask);
+
+export const conversationDelete = (id: string) =>
+  request<void>("DELETE", `/api/conversations/${encodeURIComponent(id)}`);
+
+export const keyMake = (body: { name: string; monthly_cap_nano_usd?: number }) =>
+  request<ApiKeyMade>("POST", "/api/keys", body);
+
+export const keyRevoke = (id: string) => request<void>("DELETE", `/api/keys/${encodeURIComponent(id)}`);

@@ -1,0 +1,135 @@
+/** The prompt box: the question, the Tools and Check switches, what it will cost, and Ask or Stop. */
+import { type KeyboardEvent, type RefObject, useLayoutEffect, useRef } from "react";
+import { t } from "../strings";
+import { Button } from "../ui/Button";
+import { type PriceHint, QUESTION_BYTES_MAX, questionBytes } from "./price_hint";
+
+const HEIGHT_PX_MAX = 220; // then the box scrolls, so that the trace stays in sight
+
+export interface Draft {
+  question: string;
+  allowTools: boolean;
+  verify: boolean;
+}
+
+interface ComposerProps {
+  draft: Draft;
+  onDraft: (draft: Draft) => void;
+  onAsk: () => void;
+  onStop?: () => void; // given while a run is in progress
+  isSending: boolean;
+  isStopping: boolean;
+  hint: PriceHint | null;
+  placeholder: string;
+  error: string | null;
+  box: RefObject<HTMLTextAreaElement | null>;
+}
+
+export function Composer(props: ComposerProps) {
+  const { draft, onDraft, box } = props;
+  const bytes = questionBytes(draft.question);
+  const isTooLong = bytes > QUESTION_BYTES_MAX;
+  const canAsk = draft.question.trim() !== "" && !isTooLong && !props.isSending;
+  const form = useRef<HTMLFormElement>(null);
+  useLayoutEffect(() => {
+    const area = box.current;
+    if (!area) return;
+    area.style.height = "0px";
+    area.style.height = `${Math.min(area.scrollHeight, HEIGHT_PX_MAX)}px`;
+  });
+  const press = (event: KeyboardEvent) => {
+    if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
+    event.preventDefault();
+    if (canAsk && !props.onStop) form.current?.requestSubmit();
+  };
+  const problem = isTooLong ? t.ask.tooLong(bytes, QUESTION_BYTES_MAX) : props.error;
+  return (
+    <form
+      ref={form}
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (canAsk) props.onAsk();
+      }}
+      className="rounded-xl border border-line bg-raised shadow-panel focus-within:border-line-strong"
+    >
+      <textarea
+        ref={box}
+        rows={1}
+        aria-label={t.ask.boxLabel}
+        aria-describedby="composer-note"
+        aria-keyshortcuts="/"
+        data-hotkey-focus
+        value={draft.question}
+        placeholder={props.placeholder}
+        onChange={(event) => onDraft({ ...draft, question: event.target.value })}
+        onKeyDown={press}
+        className="block w-full resize-none bg-transparent px-[18px] pt-3.5 pb-1 text-md leading-6 outline-none max-md:px-4"
+      />
+      {problem && (
+        <p role="alert" className="px-[18px] pt-1 text-sm text-reject max-md:px-4">
+          {problem}
+        </p>
+      )}
+      <div className="flex flex-wrap items-center gap-2 px-3 pt-1.5 pb-3">
+        <Switch
+          label={t.ask.tools}
+          hint={t.ask.toolsHint}
+          isOn={draft.allowTools}
+          onChange={(allowTools) => onDraft({ ...draft, allowTools })}
+        />
+        <Switch
+          label={t.ask.check}
+          hint={t.ask.checkHint}
+          isOn={draft.verify}
+          onChange={(verify) => onDraft({ ...draft, verify })}
+        />
+        <span className="flex-1" />
+        <p id="composer-note" className="figures text-xs text-soft max-sm:hidden">
+          {props.hint && t.ask.priceHint(props.hint.low, props.hint.high, props.hint.mostNanoUsd)}
+          <span className="sr-only"> {t.ask.keyHint}</span>
+        </p>
+        {props.hint && (
+          <p aria-hidden="true" className="figures text-xs text-soft sm:hidden">
+            {t.ask.priceHintShort(props.hint.mostNanoUsd)}
+          </p>
+        )}
+        {props.onStop ? (
+          <Button onClick={props.onStop} disabled={props.isStopping} aria-keyshortcuts="Escape">
+            {props.isStopping ? t.ask.stopping : t.ask.stop}
+          </Button>
+        ) : (
+          <Button look="accent" type="submit" disabled={!canAsk}>
+            {props.isSending ? t.ask.sending : t.ask.send}
+          </Button>
+        )}
+      </div>
+    </form>
+  );
+}
+
+interface SwitchProps {
+  label: string;
+  hint: string;
+  isOn: boolean;
+  onChange: (isOn: boolean) => void;
+}
+
+function Switch({ label, hint, isOn, onChange }: SwitchProps) {
+  return (
+    <button
+      type="button"
+      role="switch"
+      aria-checked={isOn}
+      aria-label={`${label}: ${hint}`}
+      title={hint}
+      onClick={() => onChange(!isOn)}
+      className={`inline-flex min-h-8 items-center gap-2 rounded-full border px-3 text-sm transition-colors max-md:min-h-11 ${isOn ? "border-line-strong text-ink" : "border-line text-soft line-through decoration-faint"}`}
+    >
+      <span
+        aria-hidden="true"
+        className={`size-2 rounded-full ${isOn ? "bg-accent" : "border border-faint bg-transparent"}`}
+      />
+      {label}
+    </button>
+  );
+}

@@ -1,0 +1,110 @@
+/** One run on the page: the question, the rail, the answer that never moves once it stands, what can be done next. */
+import { useEffect, useRef, useState } from "react";
+import type { Run } from "../api/types";
+import { timeOfDay, utc } from "../format/dates";
+import { money } from "../format/numbers";
+import { t } from "../strings";
+import { runCost } from "../trace/FactsPanel";
+import type { Following } from "../trace/run_follower";
+import { TraceRail } from "../trace/TraceRail";
+import { liveStepKey, traceAnswer } from "../trace/trace_views";
+import { AnswerView } from "./AnswerView";
+import { RunSaid } from "./RunSaid";
+
+interface RunViewProps {
+  following: Following;
+  initial: Run;
+  onAskAgain?: (run: Run) => void;
+  onEdit?: (run: Run) => void;
+  onFacts: () => void;
+  isSending?: boolean;
+}
+
+export function RunView({ following, initial, onAskAgain, onEdit, onFacts }: RunViewProps) {
+  const run = following.run ?? initial;
+  const { trace } = following;
+  const answer =
+    traceAnswer(trace) ??
+    (run.answer ? { text: run.answer, isLive: false, verdict: run.verdict, score: run.score } : null);
+  const isOver = trace.outcome !== null || (run.status !== "queued" && run.status !== "running");
+  const waiting = useWaiting(following, isOver);
+  const cost = runCost(run, trace);
+  return (
+    <article aria-label={run.question} className="flex flex-col gap-6">
+      <header className="flex flex-col gap-2">
+        <h1
+          className={`max-w-[34em] font-serif font-medium tracking-[-0.01em] whitespace-pre-wrap ${run.question.length > 160 ? "text-lg" : "text-xl"}`}
+        >
+          {run.question}
+        </h1>
+        <p className="flex flex-wrap gap-x-4 text-sm text-soft">
+          <span>{trace.started?.model ?? run.model}</span>
+          <span>
+            {run.allow_tools ? t.run.toolsOn : t.run.toolsOff}
+            {run.verify ? `, ${t.run.checked}` : ""}
+          </span>
+          <time dateTime={run.created_at} title={utc(run.created_at)}>
+            {timeOfDay(run.created_at)}
+          </time>
+          <button
+            type="button"
+            onClick={onFacts}
+            className="figures underline decoration-line-strong underline-offset-4 hover:text-ink xl:hidden max-md:-my-3 max-md:min-h-11"
+          >
+            {cost.isCharged ? money(cost.nanoUsd) : t.facts.costFree}, {t.facts.open.toLowerCase()}
+          </button>
+        </p>
+      </header>
+      <ConnectionBanner following={following} />
+      <TraceRail trace={trace} waiting={waiting} />
+      <AnswerView
+        run={run}
+        trace={trace}
+        answer={answer}
+        isOver={isOver}
+        onAskAgain={onAskAgain && (() => onAskAgain(run))}
+        onEdit={onEdit && (() => onEdit(run))}
+      />
+      <RunSaid trace={trace} run={run} />
+    </article>
+  );
+}
+
+/** What stands at the rail's end while nothing is being written: a wait is never blank. */
+function useWaiting(following: Following, isOver: boolean): string | null {
+  const { trace } = following;
+  const answer = traceAnswer(trace);
+  const isQuiet = !isOver && liveStepKey(trace) === null && !answer;
+  const since = useRef(Date.now());
+  const [seconds, setSeconds] = useState(0);
+  useEffect(() => {
+    if (!isQuiet) return;
+    since.current = Date.now();
+    setSeconds(0);
+    const timer = setInterval(() => setSeconds(Math.floor((Date.now() - since.current) / 1_000)), 1_000);
+    return () => clearInterval(timer);
+  }, [isQuiet]);
+  if (!isQuiet) return null;
+  if (!trace.started) return seconds < 1 ? t.trace.queued : `${t.trace.waiting}, ${seconds} s`;
+  return seconds < 1 ? t.trace.thinking : t.trace.thinkingFor(seconds);
+}
+
+function ConnectionBanner({ following }: { following: Following }) {
+  const { connection } = following;
+  if (connection.state === "reconnecting") {
+    return (
+      <p role="status" className="rounded-md bg-sunk px-3.5 py-2 text-sm">
+        <span className="font-medium">{t.run.reconnecting(connection.attempt)}</span>{" "}
+        <span className="text-soft">{t.run.reconnectingHint}</span>
+      </p>
+    );
+  }
+  if (connection.state === "refused") {
+    return (
+      <p role="alert" className="border-l-2 border-reject py-1 pl-4">
+        {t.run.refused[connection.code] ?? connection.message}
+      </p>
+    );
+  }
+  return null;
+}

@@ -1,0 +1,140 @@
+/** Ask: the prompt box, and one conversation's runs with the newest one's reasoning open. */
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { useNavigate, useParams } from "@tanstack/react-router";
+import { useEffect, useRef, useState } from "react";
+import { RequestFailed } from "../api/client";
+import {
+  conversationAsk,
+  conversationQuery,
+  conversationStart,
+  meQuery,
+  modelsQuery,
+  queryClient,
+} from "../api/queries";
+import type { Run } from "../api/types";
+import { Composer, type Draft } from "../ask/Composer";
+import { draftRead, draftWrite } from "../ask/draft";
+import { EmptyAsk } from "../ask/EmptyAsk";
+import { PastRun } from "../ask/PastRun";
+import { PendingRun } from "../ask/PendingRun";
+import { priceHint } from "../ask/price_hint";
+import { RunColumns } from "../ask/RunColumns";
+import { TinyBanner } from "../ask/TinyBanner";
+import { useStop } from "../ask/use_stop";
+import { idMake } from "../format/ids";
+import { t } from "../strings";
+import { isSettled } from "../trace/use_run";
+import { ErrorNotice, errorWords, Skeleton } from "../ui/Notice";
+import { useTitle } from "../ui/PageFrame";
+
+export function AskPage() {
+  const { conversationId } = useParams({ strict: false });
+  const navigate = useNavigate();
+  const conversation = useQuery({
+    ...conversationQuery(conversationId ?? ""),
+    enabled: Boolean(conversationId),
+  });
+  const [draft, setDraft] = useState<Draft>(draftRead);
+  const box = useRef<HTMLTextAreaElement>(null);
+  const runs: Run[] = (conversationId && conversation.data?.runs) || [];
+  const newest = runs.at(-1) ?? null;
+  const [isRunning, setRunning] = useState(false);
+  const stop = useStop(newest?.id ?? null, isRunning);
+  useTitle(newest?.question ?? t.titles.ask);
+  useEffect(() => draftWrite(draft), [draft]);
+
+  const ask = useMutation({
+    mutationFn: async (asked: Draft) => {
+      const body = { question: asked.question.trim(), allow_tools: asked.allowTools, verify: asked.verify };
+      if (conversationId) {
+        await conversationAsk(conversationId, body);
+        await queryClient.invalidateQueries(conversationQuery(conversationId));
+        return conversationId;
+      }
+      const begun = await conversationStart({ ...body, id: idMake("conv") });
+      queryClient.setQueryData(conversationQuery(begun.conversation.id).queryKey, {
+        ...begun.conversation,
+        runs: [begun.run],
+      });
+      return begun.conversation.id;
+    },
+    onSuccess: (id) => {
+      setDraft((current) => ({ ...current, question: "" }));
+      void queryClient.invalidateQueries({ queryKey: ["history"] });
+      void queryClient.invalidateQueries({ queryKey: ["me"] });
+      if (id !== conversationId) void navigate({ to: "/c/$conversationId", params: { conversationId: id } });
+    },
+  });
+  const send = (asked: Draft) => !ask.isPending && ask.mutate(asked);
+  const sendAgain = (run: Run) =>
+    send({ question: run.question, allowTools: run.allow_tools, verify: run.verify });
+  const edit = (run: Run) => {
+    setDraft({ question: run.question, allowTools: run.allow_tools, verify: run.verify });
+    box.current?.focus();
+  };
+
+  return (
+    <div className="mx-auto flex min-h-dvh w-full max-w-[1200px] flex-col px-13 max-lg:px-8 max-md:min-h-[calc(100dvh-56px)] max-md:px-4">
+      <div className="flex-1 pt-8 pb-10 max-md:pt-5">
+        {ask.isPending ? (
+          <PendingRun question={ask.variables.question.trim()} />
+        ) : conversationId && conversation.isPending ? (
+          <Skeleton />
+        ) : conversationId && conversation.isError ? (
+          <ErrorNotice error={conversation.error} onRetry={() => void conversation.refetch()} />
+        ) : newest ? (
+          <RunColumns
+            key={newest.id}
+            run={newest}
+            before={runs.slice(0, -1).map((run) => <PastRun key={run.id} run={run} />)}
+            onAskAgain={sendAgain}
+            onEdit={edit}
+            onRunning={setRunning}
+          />
+        ) : (
+          <EmptyAsk onAsk={(question) => send({ ...draft, question })} />
+        )}
+      </div>
+      <div className="sticky bottom-0 bg-paper pb-5 max-md:pb-3">
+        <Composer
+          box={box}
+          draft={draft}
+          onDraft={setDraft}
+          onAsk={() => send(draft)}
+          onStop={isRunning && newest && !isSettled(newest) ? stop.stop : undefined}
+          isSending={ask.isPending}
+          isStopping={stop.isStopping}
+          hint={usePriceHint(draft)}
+          placeholder={newest ? t.ask.placeholderMore : t.ask.placeholder}
+          error={ask.isError ? askFailure(ask.error) : null}
+        />
+        <div className="pt-2 max-sm:hidden">
+          <TinyBanner />
+        </div>
+      </div>
+      <div className="order-first pt-3 sm:hidden">{!newest && <TinyBanner />}</div>
+    </div>
+  );
+}
+
+function askFailure(error: Error): string {
+  const words = errorWords(error);
+  return error instanceof RequestFailed && error.requestId
+    ? `${words} (${t.errors.requestId(error.requestId)})`
+    : words;
+}
+
+function usePriceHint(draft: Draft) {
+  const { data: me } = useQuery(meQuery);
+  const { data: models } = useQuery(modelsQuery);
+  const reasoner = models?.find((model) => model.role === "reasoner");
+  if (!me || !reasoner) return null;
+  return priceHint({
+    question: draft.question,
+    allowTools: draft.allowTools,
+    verify: draft.verify,
+    contextTokens: reasoner.context_tokens,
+    priceNanoUsdPerToken: reasoner.price_nano_usd_per_token ?? me.price_nano_usd_per_token,
+    balanceNanoUsd: me.balance_nano_usd,
+  });
+}

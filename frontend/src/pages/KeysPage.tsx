@@ -1,0 +1,121 @@
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { keysQuery } from "../api/queries";
+import type { ApiKey } from "../api/types";
+import { dateTime, dayMonth, utc } from "../format/dates";
+import { count, money } from "../format/numbers";
+import { KeyMakeDialog } from "../keys/KeyMakeDialog";
+import { KeyRevokeDialog } from "../keys/KeyRevokeDialog";
+import { t } from "../strings";
+import { Button } from "../ui/Button";
+import { Empty, ErrorNotice, Skeleton } from "../ui/Notice";
+import { PageFrame } from "../ui/PageFrame";
+
+export function KeysPage() {
+  const keys = useQuery(keysQuery);
+  const [isMaking, setMaking] = useState(false);
+  const [revoking, setRevoking] = useState<ApiKey | null>(null);
+  const [isRevokedShown, setRevokedShown] = useState(false);
+  const all = keys.data ?? [];
+  const live = all.filter((key) => !key.revoked_at);
+  const revoked = all.filter((key) => key.revoked_at);
+  const make = (
+    <Button look="accent" onClick={() => setMaking(true)}>
+      {t.keys.make}
+    </Button>
+  );
+  return (
+    <PageFrame title={t.keys.title} hint={t.keys.hint} action={live.length > 0 && make}>
+      {keys.isPending && <Skeleton />}
+      {keys.isError && <ErrorNotice error={keys.error} onRetry={() => void keys.refetch()} />}
+      {keys.isSuccess && live.length === 0 && <Empty action={make}>{t.keys.empty}</Empty>}
+      {live.length > 0 && <KeyTable keys={live} onRevoke={setRevoking} />}
+      {revoked.length > 0 && (
+        <div className="flex flex-col gap-4">
+          <Button
+            look="quiet"
+            className="-ml-3 self-start"
+            aria-expanded={isRevokedShown}
+            onClick={() => setRevokedShown(!isRevokedShown)}
+          >
+            {isRevokedShown ? t.keys.hideRevoked : t.keys.showRevoked(revoked.length)}
+          </Button>
+          {isRevokedShown && <KeyTable keys={revoked} onRevoke={null} />}
+        </div>
+      )}
+      <KeyMakeDialog isOpen={isMaking} onClose={() => setMaking(false)} />
+      <KeyRevokeDialog apiKey={revoking} onClose={() => setRevoking(null)} />
+    </PageFrame>
+  );
+}
+
+/** A table on a wide screen; on a phone each row becomes a short list of its own. */
+function KeyTable({ keys, onRevoke }: { keys: ApiKey[]; onRevoke: ((key: ApiKey) => void) | null }) {
+  const { columns } = t.keys;
+  return (
+    <table className="w-full text-sm max-md:block">
+      <thead className="max-md:sr-only">
+        <tr className="border-b border-line text-left text-soft">
+          <th className="py-2 pr-4 font-medium">{columns.name}</th>
+          <th className="py-2 pr-4 font-medium">{columns.key}</th>
+          <th className="py-2 pr-4 font-medium">{columns.lastUsed}</th>
+          <th className="py-2 pr-4 text-right font-medium">{columns.spent}</th>
+          <th className="py-2 pr-4 text-right font-medium">{columns.cap}</th>
+          <th className="py-2" />
+        </tr>
+      </thead>
+      <tbody className="max-md:block max-md:border-t max-md:border-line">
+        {keys.map((key) => (
+          <tr
+            key={key.id}
+            className="border-b border-line max-md:grid max-md:grid-cols-2 max-md:gap-x-4 max-md:gap-y-1 max-md:py-4"
+          >
+            <td className="py-3.5 pr-4 max-md:col-span-2 max-md:py-0">
+              <span className="font-medium">{key.name}</span>
+              <span className="block text-soft">
+                {key.revoked_at ? (
+                  t.keys.revokedOn(dayMonth(key.revoked_at))
+                ) : (
+                  <time dateTime={key.created_at} title={utc(key.created_at)}>
+                    {columns.created} {dayMonth(key.created_at)}
+                  </time>
+                )}
+              </span>
+            </td>
+            <td className="py-3.5 pr-4 font-mono text-[13px] max-md:col-span-2 max-md:py-0">
+              {key.prefix}…{key.last4}
+            </td>
+            <td className="py-3.5 pr-4 text-soft max-md:col-span-2 max-md:py-0">
+              <span className="md:hidden">{columns.lastUsed}: </span>
+              {key.last_used_at
+                ? t.keys.lastUsed(dateTime(key.last_used_at), key.last_used_model || null)
+                : t.keys.never}
+            </td>
+            <td className="figures py-3.5 pr-4 text-right max-md:py-0 max-md:text-left">
+              <span className="text-soft md:hidden">{columns.spent}: </span>
+              {money(key.spent_month_nano_usd)}
+            </td>
+            <td className="figures py-3.5 pr-4 text-right max-md:py-0">
+              <span className="text-soft md:hidden">{columns.cap}: </span>
+              {key.monthly_cap_nano_usd === null ? (
+                <span className="text-soft">{t.keys.noCap}</span>
+              ) : (
+                money(key.monthly_cap_nano_usd)
+              )}
+            </td>
+            <td className="py-2 text-right max-md:col-span-2 max-md:text-left">
+              {onRevoke && (
+                <Button onClick={() => onRevoke(key)} aria-label={`${t.keys.revoke} ${key.name}`}>
+                  {t.keys.revoke}
+                </Button>
+              )}
+            </td>
+          </tr>
+        ))}
+      </tbody>
+      <caption className="sr-only">
+        {t.keys.title}, {count(keys.length)}
+      </caption>
+    </table>
+  );
+}

@@ -1,0 +1,48 @@
+import { useQuery } from "@tanstack/react-query";
+import { useNavigate, useParams } from "@tanstack/react-router";
+import { useState } from "react";
+import { runQuery } from "../api/queries";
+import { draftRead, draftWrite } from "../ask/draft";
+import { RunColumns } from "../ask/RunColumns";
+import { useStop } from "../ask/use_stop";
+import { t } from "../strings";
+import { Button } from "../ui/Button";
+import { ErrorNotice, Skeleton } from "../ui/Notice";
+import { useTitle } from "../ui/PageFrame";
+
+/** One run by its id, whoever asked it: what Usage and the API's run ids lead to. */
+export function RunPage() {
+  const { runId = "" } = useParams({ strict: false });
+  const navigate = useNavigate();
+  const run = useQuery(runQuery(runId));
+  const [isRunning, setRunning] = useState(false);
+  const stop = useStop(runId, isRunning);
+  useTitle(run.data?.question ?? t.titles.run);
+  return (
+    <div className="mx-auto w-full max-w-[1200px] px-13 pt-8 pb-16 max-lg:px-8 max-md:px-4 max-md:pt-5">
+      {run.isPending && <Skeleton />}
+      {run.isError && <ErrorNotice error={run.error} onRetry={() => void run.refetch()} />}
+      {run.data && (
+        <RunColumns
+          key={run.data.id}
+          run={run.data}
+          onRunning={setRunning}
+          onEdit={(edited) => {
+            draftWrite({
+              ...draftRead(),
+              question: edited.question,
+              allowTools: edited.allow_tools,
+              verify: edited.verify,
+            });
+            void navigate({ to: "/" });
+          }}
+        />
+      )}
+      {isRunning && (
+        <Button className="mt-6 ml-9" onClick={stop.stop} disabled={stop.isStopping}>
+          {stop.isStopping ? t.ask.stopping : t.ask.stop}
+        </Button>
+      )}
+    </div>
+  );
+}

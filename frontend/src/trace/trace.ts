@@ -1,0 +1,245 @@
+/**
+ * The trace: frames in, what the page shows out. One pure reducer for live and replayed runs, so both look alike.
+ *
+ * Not here: where frames come from (run_follower.ts) and how a step looks (TraceRail.tsx).
+ * Invariant: `lastSeq` counts the frames applied, without a gap. A frame that would leave a gap is not applied;
+ * it sets `hasGap`, and whoever feeds the reducer fetches what lies between.
+ */
+import type {
+  BudgetFrame,
+  Frame,
+  RunEvent,
+  RunFailed,
+  RunFinished,
+  RunStarted,
+  ToolCall,
+  ToolResult,
+  Usage,
+  VerifierScore,
+} from "../protocol.gen";
+
+export type Verdict = VerifierScore["verdict"];
+
+interface StepBase {
+  key: string; // stable over the run: React's key and the anchor in the address
+  branchId: number;
+  startedAtMs: number;
+}
+
+/** A thought, or an answer that a later try replaced, or raw text. */
+export interface TextStep extends StepBase {
+  kind: "thought" | "answer" | "text";
+  stepId: number;
+  text: string;
+  isOpen: boolean;
+  numTokens: number | null; // null while it is open
+}
+
+export interface ToolStep extends StepBase {
+  kind: "tool";
+  callId: number;
+  call: ToolCall;
+  result: ToolResult | null;
+}
+
+export interface CheckStep extends StepBase {
+  kind: "check";
+  target: VerifierScore["target"];
+  targetKey: string;
+  score: number;
+  verdict: Verdict;
+}
+
+export interface BranchStep extends StepBase {
+  kind: "branch";
+  parentId: number | null;
+  reason: string;
+}
+
+export type Step = TextStep | ToolStep | CheckStep | BranchStep;
+
+export interface Branch {
+  id: number;
+  parentId: number | null;
+  reason: string;
+  score: number | null;
+  state: "open" | "pruned" | "selected";
+}
+
+export interface Trace {
+  epoch: number;
+  lastSeq: number;
+  hasGap: boolean;
+  started: RunStarted | null;
+  startedAtMs: number | null;
+  lastAtMs: number | null;
+  steps: Step[];
+  branches: Branch[];
+  budget: BudgetFrame | null;
+  usage: Usage;
+  outcome: RunFinished | RunFailed | null;
+}
+
+export const EMPTY_USAGE: Usage = {
+  prompt_tokens: 0,
+  completion_tokens: 0,
+  tool_result_tokens: 0,
+  reasoning_tokens: 0,
+};
+
+export const EMPTY_TRACE: Trace = {
+  epoch: 0,
+  lastSeq: 0,
+  hasGap: false,
+  started: null,
+  startedAtMs: null,
+  lastAtMs: null,
+  steps: [],
+  branches: [],
+  budget: null,
+  usage: EMPTY_USAGE,
+  outcome: null,
+};
+
+/** Applies one frame. Repeats and frames of an older epoch change nothing; a newer epoch starts the trace anew. */
+export function frameApply(trace: Trace, frame: Frame): Trace {
+  if (frame.epoch < trace.epoch) return trace;
+  const base = frame.epoch > trace.epoch && trace.epoch > 0 ? EMPTY_TRACE : trace;
+  if (frame.seq <= base.lastSeq) return base;
+  if (frame.seq > base.lastSeq + 1) return { ...base, hasGap: true };
+  const counted: Trace = {
+    ...base,
+    epoch: frame.epoch,
+    lastSeq: frame.seq,
+    hasGap: false,
+    startedAtMs: base.startedAtMs ?? frame.at_ms,
+    lastAtMs: frame.at_ms,
+    usage: frame.usage,
+  };
+  return eventApply(counted, frame.event, frame);
+}
+
+export function framesApply(trace: Trace, frames: readonly Frame[]): Trace {
+  return frames.reduce(frameApply, trace);
+}
+
+function eventApply(trace: Trace, event: RunEvent, frame: Frame): Trace {
+  switch (event.type) {
+    case "run.started":
+      return { ...trace, started: event };
+    case "step.open":
+      return withStep(trace, {
+        kind: event.kind,
+        key: `step-${event.step_id}`,
+        stepId: event.step_id,
+        branchId: event.branch_id,
+        startedAtMs: frame.at_ms,
+        text: "",
+        isOpen: true,
+        numTokens: null,
+      });
+    case "step.delta":
+      return withText(trace, event.step_id, (step) => ({ ...step, text: step.text + event.text }));
+    case "step.close":
+      return withText(trace, event.step_id, (step) => ({
+        ...step,
+        text: event.text,
+        isOpen: false,
+        numTokens: event.num_tokens,
+      }));
+    case "tool.call":
+      return withStep(trace, {
+        kind: "tool",
+        key: `tool-${event.call_id}`,
+        callId: event.call_id,
+        branchId: event.branch_id,
+        startedAtMs: frame.at_ms,
+        call: event,
+        result: null,
+      });
+    case "tool.result":
+      return {
+        ...trace,
+        steps: trace.steps.map((step) =>
+          step.kind === "tool" && step.callId === event.call_id ? { ...step, result: event } : step,
+        ),
+      };
+    case "verifier.score":
+      return withStep(trace, checkStep(trace, event, frame));
+    case "branch.open":
+      return {
+        ...withStep(trace, {
+          kind: "branch",
+          key: `branch-${event.branch_id}`,
+          branchId: event.branch_id,
+          startedAtMs: frame.at_ms,
+          parentId: event.parent_id,
+          reason: event.reason,
+        }),
+        branches: [
+          ...trace.branches,
+          {
+            id: event.branch_id,
+            parentId: event.parent_id,
+            reason: event.reason,
+            score: null,
+            state: "open",
+          },
+        ],
+      };
+    case "branch.score":
+      return withBranch(trace, event.branch_id, { score: event.score });
+    case "branch.prune":
+      return withBranch(trace, event.branch_id, { state: "pruned" });
+    case "branch.select":
+      return withBranch(trace, event.branch_id, { state: "selected" });
+    case "budget":
+      return { ...trace, budget: event };
+    case "run.finished":
+    case "run.failed":
+      return { ...trace, outcome: event, steps: trace.steps.map(stepClosed) };
+    default:
+      return assertNever(event);
+  }
+}
+
+function checkStep(trace: Trace, event: VerifierScore, frame: Frame): CheckStep {
+  const targetKey = event.target === "tool" ? `tool-${event.target_id}` : `step-${event.target_id}`;
+  const target = trace.steps.find((step) => step.key === targetKey);
+  return {
+    kind: "check",
+    key: `check-${frame.seq}`,
+    branchId: target?.branchId ?? 0,
+    startedAtMs: frame.at_ms,
+    target: event.target,
+    targetKey,
+    score: event.score,
+    verdict: event.verdict,
+  };
+}
+
+function withStep(trace: Trace, step: Step): Trace {
+  return { ...trace, steps: [...trace.steps, step] };
+}
+
+function withText(trace: Trace, stepId: number, change: (step: TextStep) => TextStep): Trace {
+  return {
+    ...trace,
+    steps: trace.steps.map((step) => ("stepId" in step && step.stepId === stepId ? change(step) : step)),
+  };
+}
+
+function withBranch(trace: Trace, branchId: number, change: Partial<Branch>): Trace {
+  return {
+    ...trace,
+    branches: trace.branches.map((branch) => (branch.id === branchId ? { ...branch, ...change } : branch)),
+  };
+}
+
+function stepClosed(step: Step): Step {
+  return "isOpen" in step && step.isOpen ? { ...step, isOpen: false } : step;
+}
+
+function assertNever(event: never): never {
+  throw new Error(`Unknown frame: ${JSON.stringify(event)}`);
+}

@@ -1,0 +1,82 @@
+/** Every run with its tokens by kind and its cost; the question leads to the run and its reasoning. */
+import { Link } from "@tanstack/react-router";
+import type { UsageRun } from "../api/types";
+import { dateTime, utc } from "../format/dates";
+import { count, money } from "../format/numbers";
+import { t } from "../strings";
+import { usageKinds } from "../trace/trace_views";
+import { Button } from "../ui/Button";
+
+interface RunTableProps {
+  rows: UsageRun[];
+  onMore: (() => void) | null;
+  isLoadingMore: boolean;
+}
+
+export function RunTable({ rows, onMore, isLoadingMore }: RunTableProps) {
+  const { columns, kinds } = t.usage;
+  return (
+    <>
+      <table className="figures w-full text-right text-sm max-lg:block">
+        <caption className="sr-only">{t.usage.runs}</caption>
+        <thead className="max-lg:sr-only">
+          <tr className="border-b border-line text-soft">
+            <th className="py-2 pr-4 text-left font-medium">{columns.when}</th>
+            <th className="py-2 pr-4 text-left font-medium">{columns.question}</th>
+            <th className="py-2 pr-4 text-left font-medium">{columns.key}</th>
+            <th className="py-2 pr-4 font-medium">{kinds.prompt}</th>
+            <th className="py-2 pr-4 font-medium">{kinds.toolResults}</th>
+            <th className="py-2 pr-4 font-medium">{kinds.reasoning}</th>
+            <th className="py-2 pr-4 font-medium">{kinds.answer}</th>
+            <th className="py-2 font-medium">{columns.cost}</th>
+          </tr>
+        </thead>
+        <tbody className="max-lg:block max-lg:border-t max-lg:border-line">
+          {rows.map((row) => (
+            <Row key={row.run_id} row={row} />
+          ))}
+        </tbody>
+      </table>
+      {onMore && (
+        <Button className="mt-2 self-start" disabled={isLoadingMore} onClick={onMore}>
+          {t.usage.more}
+        </Button>
+      )}
+    </>
+  );
+}
+
+const CELL = "py-2.5 pr-4 whitespace-nowrap max-lg:hidden";
+
+function Row({ row }: { row: UsageRun }) {
+  const kinds = usageKinds(row);
+  const cost = row.is_billable ? money(row.cost_nano_usd) : t.usage.free;
+  return (
+    <tr className="border-b border-line max-lg:flex max-lg:flex-col max-lg:py-3 max-lg:text-left">
+      <td className="py-2.5 pr-4 text-left whitespace-nowrap text-soft max-lg:order-2 max-lg:py-0">
+        <time dateTime={row.created_at} title={utc(row.created_at)}>
+          {dateTime(row.created_at)}
+        </time>
+        <span className="lg:hidden">
+          , {t.usage.tokenSum(kinds.total)}, {cost}
+        </span>
+      </td>
+      <td className="max-w-0 min-w-48 py-2.5 pr-4 text-left lg:w-full max-lg:max-w-full max-lg:py-0">
+        <Link
+          to="/runs/$runId"
+          params={{ runId: row.run_id }}
+          title={row.question}
+          className="block truncate font-serif text-base decoration-line-strong underline-offset-4 hover:underline"
+        >
+          {row.question}
+        </Link>
+      </td>
+      <td className={`${CELL} max-w-40 truncate text-left text-soft`}>{row.api_key_name ?? t.usage.page}</td>
+      <td className={CELL}>{count(kinds.prompt)}</td>
+      <td className={CELL}>{count(kinds.toolResults)}</td>
+      <td className={CELL}>{count(kinds.reasoning)}</td>
+      <td className={CELL}>{count(kinds.answer)}</td>
+      <td className={`${CELL} pr-0 ${row.is_billable ? "" : "text-soft"}`}>{cost}</td>
+    </tr>
+  );
+}
