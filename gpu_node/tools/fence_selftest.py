@@ -73,7 +73,7 @@ print(json.dumps({
 }))
 """
 # PWD is bwrap's, LC_CTYPE Python's own.
-_ENVIRONMENT_NAMES = frozenset({*GUEST_ENVIRONMENT, "PWD", "LC_CTYPE"})
+_ENVIRONMENT_NAMES = frozenset({*GUEST_ENVIRONMENT, "LD_LIBRARY_PATH", "PWD", "LC_CTYPE"})
 
 
 async def fence_choose() -> FenceChoice:

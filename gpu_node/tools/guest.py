@@ -20,6 +20,7 @@ from typing import Any
 from gpu_node.tools.errors import ToolInputError
 from gpu_node.tools.seccomp import filter_install
 
+GUEST_TMP = "/svend/tmp"  # /tmp leads here
 GUEST_UID = 65_534  # "nobody": owns nothing that is bound
 ADDRESS_SPACE_BYTES = 1 << 30  # one process only, so this bounds the call's memory
 CPU_SECONDS = 60  # far above every wall limit: a second net should the node's kill fail
@@ -47,9 +48,9 @@ class _CapabilityData(ctypes.Structure):
 
 def _private_tmp(libc: Any) -> None:
     options = f"size={TMP_BYTES},nr_inodes={TMP_INODES},mode=1777".encode()
-    if libc.mount(b"tmpfs", b"/tmp", b"tmpfs", _MS_NOSUID_NODEV_NOEXEC, options) != 0:
-        raise OSError(ctypes.get_errno(), "mount of a limited /tmp")
-    os.chdir("/tmp")  # noqa: S108 - the guest's own, mounted above
+    if libc.mount(b"tmpfs", GUEST_TMP.encode(), b"tmpfs", _MS_NOSUID_NODEV_NOEXEC, options) != 0:
+        raise OSError(ctypes.get_errno(), "mount of a limited temporary folder")
+    os.chdir(GUEST_TMP)
 
 
 def _drop_rights(libc: Any) -> None:

@@ -26,7 +26,7 @@ OUTPUT_BYTES_MAX = 8 << 20  # printed and thrown away before the call is ended: 
 REPLY_BYTES_MAX = 131_072  # of a guest's reply: 16 KiB of text, escaped
 DIAGNOSTICS_BYTES_KEPT = 4_096  # of bwrap's and the interpreter's own complaints
 START_SECONDS_MAX = 20.0  # imports took 0.6 s on a loaded machine; a guest slower than this is broken
-WAITING_CALLS_MAX = 32  # callers in the queue; the next is told busy
+WAITING_CALLS_MAX = 64  # callers in the queue, some 10 s of work on two cores; the next is told busy
 DRAIN_SECONDS = 0.25  # after a reply, for output that is still in the pipe
 STARTS_FAILED_MAX = 3  # in a row, before a call is told that the fence is broken
 

@@ -16,13 +16,13 @@ from typing import Any
 import sympy
 
 from gpu_node.tools.errors import ToolInputError
-from gpu_node.tools.maths_lexer import DEPTH_MAX, LexerState, Token, lex
+from gpu_node.tools.maths_lexer import DEPTH_MAX, Token, lex
 
 NODES_MAX = 2_000  # of the tree
 TREE_DEPTH_MAX = 2 * DEPTH_MAX  # a bracket can cost two levels: a call and its operand
 SYMBOLS_MAX = 32  # different names in one expression
 POWER_BITS_MAX = 100_000  # bits of a power's value: 9**9**9 has 1.2 billion
-INTEGER_BITS_MAX = 200_000  # of any number met while building
+INTEGER_BITS_MAX = 300_000  # of any number met while building; 20000! has 256,909
 SYMBOLIC_EXPONENT_MAX = 2_000  # factor(x**2000 - 1) takes 0.6 s; more takes minutes
 SUM_EXPONENT_MAX = 60  # expand((x+y+z)**300) does not end
 FACTORIAL_ARGUMENT_MAX = 20_000  # factorial(10**6) takes 4.6 s
@@ -210,11 +210,7 @@ def read(text: str, *, variables: frozenset[str] = frozenset()) -> Reading:
     except (TypeError, ValueError, ArithmeticError, AttributeError, NotImplementedError, RecursionError) as error:
         # SymPy's constructors raise these for operands that do not fit, such as a matrix of another shape.
         raise ToolInputError(f"the expression cannot be built: {str(error)[:120] or type(error).__name__}") from error
-    return Reading(parts=parts, has_decimals=_has_decimals(state), symbols=tuple(builder.symbols.values()))
-
-
-def _has_decimals(state: LexerState) -> bool:
-    return state.has_decimals
+    return Reading(parts=parts, has_decimals=state.has_decimals, symbols=tuple(builder.symbols.values()))
 
 
 def _split(tokens: list[Token]) -> list[list[Token]]:
@@ -223,8 +219,7 @@ def _split(tokens: list[Token]) -> list[list[Token]]:
     depth = 0
     for token in tokens:
         depth += {"open": 1, "close": -1}.get(token.kind, 0)
-        is_and = depth == 0 and token.kind == "name" and token.text == "and"
-        if (token.kind == "separator" and depth == 0) or is_and:
+        if token.kind == "separator" and depth == 0:
             parts.append([])
         else:
             parts[-1].append(token)

@@ -103,9 +103,12 @@ def _scan_one(text: str, position: int, state: LexerState, functions: frozenset[
         state.has_decimals |= "." in match.group()
         return match.end()
     if match := _NAME.match(text, position):
-        is_infix = match.group() == "mod" and _ends_operand(state.tokens)
-        names = [Token("operator", "%")] if is_infix else _names(match.group(), functions, constants)
-        state.tokens.extend(names)
+        if match.group() == "mod" and _ends_operand(state.tokens):
+            state.tokens.append(Token("operator", "%"))
+        elif match.group() == "and":
+            state.tokens.append(Token("separator", ","))
+        else:
+            state.tokens.extend(_names(match.group(), functions, constants))
         return match.end()
     if match := _SIGN.match(text, position):
         state.tokens.append(_sign(match.group(), state))

@@ -1,9 +1,9 @@
 """Starts guests inside bubblewrap: what they see of the machine, and as whom they run.
 
 A guest sees the Python runtime, the folders of numpy, SymPy, mpmath and Z3, and this folder's code, all read-only;
-/dev/null and /dev/urandom; a small private /tmp; nothing else: no /proc, /etc or /home, no checkout, no weights, no
-network, and an environment that is spelled out below. bwrap itself is started with an empty environment, because
-its own would show through /proc wherever one is mounted.
+/dev/null and /dev/urandom; a small private temporary folder; nothing else: no /proc, /etc or /home, no checkout, no
+weights, no network, and an environment that is spelled out below. bwrap itself is started with an empty environment,
+because its own would show through /proc wherever one is mounted.
 
 As whom: started by an ordinary user, a guest lives in a user namespace. Started by root there are two ways, tried in
 this order by the self-test. `drop`: bwrap binds as root (the interpreter often lies under /root, mode 0700, out of
@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from gpu_node.tools.guest import GUEST_UID, TMP_BYTES
+from gpu_node.tools.guest import GUEST_TMP, GUEST_UID, TMP_BYTES
 
 Identity = Literal["drop", "userns"]
 
@@ -37,7 +37,8 @@ GUEST_ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "MALLOC_ARENA_MAX": "2",  # every arena reserves 64 MiB of the address space limit
-    "HOME": "/tmp",  # noqa: S108 - inside the guest
+    "HOME": GUEST_TMP,
+    "TMPDIR": GUEST_TMP,
 }
 
 
@@ -144,14 +145,16 @@ def _mount_arguments() -> list[str]:
         arguments += ["--ro-bind", str(source), target]
     # What else is installed for this interpreter is nobody's business.
     for packages in ("site-packages", "dist-packages"):
-        folder = Path(sysconfig.get_path("stdlib")) / packages
-        if folder.is_dir():
-            arguments += ["--perms", "0755", "--tmpfs", str(folder), "--remount-ro", str(folder)]
+        others = Path(sysconfig.get_path("stdlib")) / packages
+        if others.is_dir():
+            arguments += ["--perms", "0755", "--tmpfs", str(others), "--remount-ro", str(others)]
     arguments += ["--perms", "0755", "--dir", "/dev"]
     for device in ("/dev/null", "/dev/urandom"):
         arguments += ["--dev-bind", device, device]
-    arguments += ["--perms", "1777", "--size", str(TMP_BYTES), "--tmpfs", "/tmp"]  # noqa: S108 - inside the guest
-    return [*arguments, "--remount-ro", "/", "--chdir", "/tmp"]  # noqa: S108
+    arguments += ["--perms", "1777", "--size", str(TMP_BYTES), "--tmpfs", GUEST_TMP]
+    if not any(target.startswith("/tmp/") for _, target in binds):  # noqa: S108 - a runtime may itself lie there
+        arguments += ["--symlink", GUEST_TMP, "/tmp"]  # noqa: S108
+    return [*arguments, "--remount-ro", "/", "--chdir", GUEST_TMP]
 
 
 def _identity_arguments(identity: Identity) -> list[str]:
@@ -176,7 +179,10 @@ def fence_command(identity: Identity) -> list[str]:
     """
     command = [str(bwrap_path()), "--die-with-parent", "--new-session", *_identity_arguments(identity)]
     command += [*_mount_arguments(), "--clearenv"]
-    for name, value in GUEST_ENVIRONMENT.items():
+    environment = dict(GUEST_ENVIRONMENT)
+    if sysconfig.get_config_var("Py_ENABLE_SHARED"):  # a runtime that was moved finds its libpython only so
+        environment["LD_LIBRARY_PATH"] = f"{sys.base_prefix}/lib"
+    for name, value in environment.items():
         command += ["--setenv", name, value]
     # -s -P: neither the user's site folder nor the working directory; -B: nothing can be written there anyway.
     return [*command, "--", str(_interpreter()), "-s", "-P", "-B", "-m", "gpu_node.tools.guest"]

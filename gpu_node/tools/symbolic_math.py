@@ -342,8 +342,11 @@ def _factor(call: _Call) -> str:
         return call.show(sympy.factor(expression))
     if abs(int(expression)).bit_length() > 200:
         raise ToolInputError("the number is too large to factor: at most 60 digits")
-    powers = sympy.factorint(int(expression))
-    return " * ".join(f"{prime}^{power}" if power > 1 else str(prime) for prime, power in powers.items()) or "1"
+    if abs(expression) <= 1:
+        return str(expression)
+    powers = sympy.factorint(abs(int(expression)))
+    product = " * ".join(f"{prime}^{power}" if power > 1 else str(prime) for prime, power in powers.items())
+    return product if expression > 0 else f"-1 * {product}"
 
 
 def _differentiate(call: _Call) -> str:
