@@ -1,8 +1,11 @@
 """Training rows: deterministic, right by execution, short, and without the questions the finished model is asked."""
 
+import json
 import random
+import re
 import statistics
 from functools import cache
+from pathlib import Path
 
 import pytest
 from tokenizers import Tokenizer
@@ -80,3 +83,15 @@ def test_tokenizer_has_its_size_and_is_deterministic() -> None:
     assert tokenizer().get_vocab_size() == VOCAB_SIZE
     again = tokenizer_train(synthetic.tokenizer_texts(6_000))
     assert again.to_str() == tokenizer().to_str()
+
+
+def test_newcomers_questions_are_absent_from_training_text() -> None:
+    lines = (Path(__file__).parent / "newcomer_questions.jsonl").read_text(encoding="utf-8").splitlines()
+    asked = {_normalised(json.loads(line)["question"]) for line in lines}
+    names = list(families_load())
+    drawn = (problem_draw(names[seed % len(names)], seed).question for seed in range(8_000))
+    assert not [q for q in drawn if _normalised(q) in asked and not synthetic.is_forbidden(q)]
+
+
+def _normalised(question: str) -> str:
+    return re.sub(r"\W+", "", question.casefold())

@@ -135,6 +135,60 @@ def higher_derivative(rng: ProblemRandom, phrasings: Split) -> Problem:
     )
 
 
+DERIVATIVE_AT = Phrasings(
+    train=[
+        "What is the derivative of {e} at {v} = {a}?",
+        "Find the slope of {e} at {v} = {a}.",
+        "What is the slope of y = {e} at {v} = {a}?",
+        "f({v}) = {e}. What is f'({a})?",
+        "Let f({v}) = {e}. Find f'({a}).",
+        "Compute the derivative of {e} at the point {v} = {a}.",
+        "Differentiate {e} and put {v} = {a}.",
+        "How steep is {e} at {v} = {a}?",
+        "What is the gradient of {e} when {v} = {a}?",
+        "Evaluate the derivative of {e} at {v} = {a}",
+        "derivative of {e} at {a}",
+        "Find the slope of the tangent to y = {e} at {v} = {a}.",
+        "What is the value of the derivative of {e} for {v} = {a}?",
+        "Given f({v}) = {e}, compute f'({a}).",
+        "Calculate d/d{v} of {e} at {v} = {a}.",
+        "At {v} = {a}, what is the derivative of {e}?",
+        "If f({v}) = {e}, how much is f'({a})?",
+        "Slope of {e} at {v} = {a}?",
+        "What is the rate of change of {e} at {v} = {a}?",
+        "Work out the slope of the curve y = {e} at {v} = {a}.",
+    ],
+    held_out=[
+        "Could you find the slope of {e} where {v} = {a}?",
+        "Tell me the derivative of {e} when {v} is {a}.",
+        "For h({v}) = {e}, how large is h'({a})?",
+        "Please give the gradient of y = {e} at {v} = {a}",
+        "What slope has the tangent of {e} at {v} = {a}?",
+    ],
+)
+
+
+@family("derivative_at", weight=0.7)
+def derivative_at(rng: ProblemRandom, phrasings: Split) -> Problem:
+    content = rng.content(POOL_DEAR)
+    variable = content.choice(VARIABLES)
+    expression = polynomial_draw(content, Spelling.draw(content), variable, degree=content.choice((2, 2, 3, 3, 4)))
+    at = content.randint(-5, 9)
+    question, phrasing_id = DERIVATIVE_AT.ask(rng, phrasings, e=expression, v=variable, a=at)
+    symbol = sympy.Symbol(variable)
+    arguments = {"operation": "differentiate", "expression": expression.human, "variable": variable, "at": str(at)}
+    return Problem(
+        family="derivative_at",
+        question=question,
+        thought=f"Differentiate, put {at} for {variable}.",
+        calls=(Call("symbolic_math", arguments),),
+        conclusion="That is the slope.",
+        answer=str(sympy.diff(expression.value, symbol).subs(symbol, at)),
+        answer_kind="number",
+        phrasing_id=phrasing_id,
+    )
+
+
 INTEGRAL = Phrasings(
     train=[
         "What is the integral of {e}?",
