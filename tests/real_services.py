@@ -12,7 +12,8 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,20 +23,20 @@ from backend.local import services
 START_TIMEOUT_SECONDS = 30
 
 
-def _wait_until_accepting(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_until_ready(is_ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
-    while not services.is_accepting(port):
+    while not is_ready():
         if process.poll() is not None or time.monotonic() > deadline:
             pytest.exit(f"a test service did not start:\n{log.read_text()[-2000:]}", returncode=3)
         time.sleep(0.02)
 
 
 @contextlib.contextmanager
-def _started(command: list[str], port: int, log: Path) -> Iterator[None]:
+def _started(command: list[str], is_ready: Callable[[], bool], log: Path) -> Iterator[None]:
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
     try:
-        _wait_until_accepting(port, process, log)
+        _wait_until_ready(is_ready, process, log)
         yield
     finally:
         process.send_signal(2)  # PostgreSQL: fast shutdown
@@ -61,13 +62,13 @@ def _start_services() -> None:
         port = services.port_free()
         services.postgres_init(folder / "postgres")
         command = services.postgres_command(folder / "postgres", port=port, is_durable=False)
-        _stack.enter_context(_started(command, port, folder / "postgres.log"))
+        _stack.enter_context(_started(command, partial(services.postgres_is_ready, port), folder / "postgres.log"))
         os.environ["DATABASE_URL"] = services.postgres_url(port, "postgres")
     if "REDIS_URL" not in os.environ:
         port = services.port_free()
         (folder / "valkey").mkdir()
         command = services.valkey_command(folder / "valkey", port=port)
-        _stack.enter_context(_started(command, port, folder / "valkey.log"))
+        _stack.enter_context(_started(command, partial(services.is_accepting, port), folder / "valkey.log"))
         os.environ["REDIS_URL"] = services.valkey_url(port)
 
 

@@ -132,6 +132,12 @@ def is_accepting(port: int, timeout_seconds: float = 0.2) -> bool:
         return False
 
 
+def postgres_is_ready(port: int) -> bool:
+    """Whether the server takes connections; an open port alone may mean "starting up"."""
+    command = [postgres_binary("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
+    return subprocess.run(command, check=False, timeout=10).returncode == 0  # noqa: S603
+
+
 def database_create(port: int) -> None:
     """Makes the product's database unless it is there."""
     with psycopg.connect(postgres_url(port, "postgres"), autocommit=True) as connection:

