@@ -7,7 +7,7 @@ it costs a third of httpx on this path.
 
 import asyncio
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -18,7 +18,7 @@ from gpu_node.protocol.frames import FRAME_BYTES_MAX, Frame, FrameCorrupt, Wire,
 from gpu_node.protocol.node import HEARTBEAT_SECONDS, NodeError, NodeInfo
 from gpu_node.protocol.run_spec import RunSpec
 
-CONNECT_TIMEOUT_SECONDS = 2.0  # nodes are near; a longer wait only delays the honest answer
+CONNECT_TIMEOUT_SECONDS = 5.0  # nodes are near; only a machine under heavy load takes this long to accept
 CALL_TIMEOUT_SECONDS = 10.0  # PUT, DELETE, /info: they only enqueue or read
 SILENCE_SECONDS_MAX = 3 * HEARTBEAT_SECONDS  # a stream quiet for three heartbeats is a dead node
 CONNECTIONS_MAX = 1024  # streams held at once by one process, one a live run
@@ -98,8 +98,10 @@ class NodeClient:
         async with self._call("DELETE", f"/runs/{run_id}"):
             pass
 
-    async def run_frames(self, *, run_id: str, epoch: int, after_seq: int) -> AsyncIterator[Frame | None]:
-        """Frames from `after_seq` on, then live ones until the terminal frame; None is a heartbeat.
+    async def run_frames(
+        self, *, run_id: str, epoch: int, after_seq: int
+    ) -> AsyncGenerator[tuple[Frame, str] | None, None]:
+        """Frames with their lines from `after_seq` on, then live ones until the terminal frame; None: a heartbeat.
 
         Raises:
             NodeUnreachable: the stream broke, was silent too long, or held what is no frame of this run and epoch.
@@ -116,7 +118,7 @@ class NodeClient:
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise NodeUnreachable(f"node {self.address.name!r}: the stream broke: {error!r}") from error
 
-    def _frame(self, line: bytes, *, run_id: str, epoch: int) -> Frame:
+    def _frame(self, line: bytes, *, run_id: str, epoch: int) -> tuple[Frame, str]:
         try:
             frame = frame_parse(line)
         except (ValidationError, FrameCorrupt) as error:
@@ -126,7 +128,7 @@ class NodeClient:
                 f"node {self.address.name!r} sent a frame of {frame.run_id!r} epoch {frame.epoch}, "
                 f"asked for {run_id!r} epoch {epoch}"
             )
-        return frame
+        return frame, line.decode().rstrip("\n")
 
     @asynccontextmanager
     async def _call(

@@ -11,16 +11,16 @@ costs nothing. Not here: what the frames mean (gpu_node.protocol.projector).
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 import structlog
 from django.db import DatabaseError
 
-from backend.core.realtime import group_publish
 from backend.core.threads import service_call
 from backend.model_registry.services import ModelNotReady, node_for
 from backend.nodes.client import NodeAddress, NodeClient, NodeRefused, NodeUnreachable
 from backend.nodes.services import node_addresses
+from backend.runs.bell import bell_ring
 from backend.runs.live import LoggedFrame, advanced_here_begin, advanced_here_end, frame_ring, logged
 from backend.runs.models import Run
 from backend.runs.services import (
@@ -32,7 +32,7 @@ from backend.runs.services import (
     run_place,
     run_release,
 )
-from gpu_node.protocol.frames import Frame, RunFailed, RunFinished, Usage, frame_make
+from gpu_node.protocol.frames import Frame, RunFailed, RunFinished, Usage, frame_dump, frame_make
 from gpu_node.protocol.run_spec import RunSpec
 
 log = structlog.get_logger(__name__)
@@ -43,18 +43,13 @@ LEASE_RENEW_SECONDS = LEASE_SECONDS / 3
 NODE_LOST_SECONDS = 30.0
 RETRY_SECONDS_MIN = 0.2
 RETRY_SECONDS_MAX = 2.0
-PUBLISH_TIMEOUT_SECONDS = 1.0  # a bell that hangs must not hold up the log
 
 # The node's refusals that may heal by waiting.
-REFUSALS_TO_RETRY = frozenset({"busy", "model_not_loaded", "draining"})
+REFUSALS_TO_RETRY = frozenset({"busy", "stopping", "disk_error"})
 
 
 class LeaseLost(Exception):
     """Somebody else advances the run now: stop without a word."""
-
-
-def run_group(run_id: str) -> str:
-    return f"run.{run_id}"
 
 
 _tasks: set[asyncio.Task[None]] = set()
@@ -108,10 +103,10 @@ class _Advancer:
         )
         self._is_cancel_requested = run.cancel_requested_at is not None
         self._is_cancel_sent = False
-        self._unflushed: list[tuple[Frame, LoggedFrame]] = []
+        self._unflushed: list[LoggedFrame] = []
         self._flushed_at = time.monotonic()
         self._flush: asyncio.Task[Extension] | None = None
-        self._client: NodeClient | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     async def advance(self) -> None:
         lost_at = time.monotonic() + NODE_LOST_SECONDS
@@ -152,11 +147,12 @@ class _Advancer:
         client = self._connected()
         await self._cancel_if_asked(client)
         frames = client.run_frames(run_id=self._id, epoch=self._epoch, after_seq=self._last_seq)
-        async for frame in self._paced(frames):
-            if frame is not None and await self._take(frame):
-                return True
-            self._flush_if_due()
-            await self._cancel_if_asked(client)
+        async with aclosing(frames):
+            async for received in frames:
+                if received is not None and await self._take(*received):
+                    return True
+                self._flush_if_due()
+                await self._cancel_if_asked(client)
         return False
 
     async def _start(self) -> None:
@@ -191,67 +187,56 @@ class _Advancer:
             raise NodeUnreachable(f"node {self._node_name!r} is no longer in SVEND_NODES")
         return NodeClient(address)
 
-    async def _paced(self, frames: AsyncIterator[Frame | None]) -> AsyncIterator[Frame | None]:
-        """The node's frames, with a None at least every FLUSH_SECONDS while something waits to be flushed."""
-        upcoming: asyncio.Task[Frame | None] | None = None
-        try:
-            while True:
-                upcoming = upcoming or asyncio.ensure_future(anext(frames))
-                await asyncio.wait({upcoming}, timeout=FLUSH_SECONDS if self._unflushed else None)
-                if not upcoming.done():
-                    yield None
-                    continue
-                try:
-                    frame, upcoming = upcoming.result(), None
-                except StopAsyncIteration:
-                    return
-                yield frame
-        finally:
-            if upcoming is not None:
-                upcoming.cancel()
-                await asyncio.gather(upcoming, return_exceptions=True)
-            await frames.aclose()  # type: ignore[attr-defined]
-
-    async def _take(self, frame: Frame) -> bool:
+    async def _take(self, frame: Frame, text: str) -> bool:
         """Takes the next frame in; True when it was the last."""
         if frame.seq <= self._last_seq:
             return False
         if frame.seq != self._last_seq + 1:
             raise NodeUnreachable(f"frame {frame.seq} came after {self._last_seq}: a gap in the node's log")
-        line = logged(frame)
+        line = logged(frame, text)
         self._last_seq, self._usage = frame.seq, frame.usage
-        self._unflushed.append((frame, line))
+        self._unflushed.append(line)
         if frame.is_terminal:
-            await self._finish(frame)
+            await self._finish(line, frame)
             return True
-        await self._release(line)
+        self._release(line)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._flush_late)
         return False
 
-    async def _release(self, line: LoggedFrame) -> None:
+    def _release(self, line: LoggedFrame) -> None:
         frame_ring(self._id, line)
-        payload = {"seq": line.seq, "line": line.line, "is_terminal": line.is_terminal}
-        try:
-            await asyncio.wait_for(group_publish(run_group(self._id), payload), PUBLISH_TIMEOUT_SECONDS)
-        except TimeoutError:
-            log.warning("run.bell_lost", run_id=self._id, seq=line.seq)
+        bell_ring(self._id, line)
 
     # --- Writing
 
+    def _flush_late(self) -> None:
+        """The timer's: what came in since the last flush is written, whether more comes or not."""
+        self._timer = None
+        if self._flush is None or self._flush.done():
+            self._flush_checked_start()
+        else:  # the database is slow: then fewer, larger flushes
+            self._timer = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._flush_late)
+
     def _flush_if_due(self) -> None:
-        """Starts a flush in the background, one at a time, so that the database never delays a frame."""
+        """Hears what the last flush said, and renews the lease of a quiet run."""
         if self._flush is not None:
             if not self._flush.done():
                 return
             self._flush_check(self._flush.result())
-        age = time.monotonic() - self._flushed_at
-        if age >= (FLUSH_SECONDS if self._unflushed else LEASE_RENEW_SECONDS):
+        if time.monotonic() - self._flushed_at >= LEASE_RENEW_SECONDS:
             self._flush_start()
 
+    def _flush_checked_start(self) -> None:
+        if self._flush is not None:
+            if self._flush.exception() is not None or not self._flush.result().is_owned:
+                return  # the follower hears of it at the next frame or heartbeat
+            self._flush_check(self._flush.result())
+        self._flush_start()
+
     def _flush_start(self) -> None:
-        frames = [frame for frame, _ in self._unflushed]
-        lines = [line for _, line in self._unflushed]
-        self._unflushed, self._flushed_at = [], time.monotonic()
-        call = service_call(run_extend, run_id=self._id, owner=self._owner, frames=frames, lines=lines)
+        lines, self._unflushed, self._flushed_at = self._unflushed, [], time.monotonic()
+        call = service_call(run_extend, run_id=self._id, owner=self._owner, usage=self._usage, lines=lines)
         self._flush = asyncio.ensure_future(call)
 
     def _flush_check(self, extension: Extension) -> None:
@@ -267,8 +252,14 @@ class _Advancer:
         assert self._flush is not None
         self._flush_check(await self._flush)
 
+    def _timer_stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
     async def release(self) -> None:
         """Gives the lease back, so that the next one need not wait for its end."""
+        self._timer_stop()
         if self._flush is not None:
             await asyncio.gather(self._flush, return_exceptions=True)
         try:
@@ -276,13 +267,13 @@ class _Advancer:
         except DatabaseError:
             log.warning("run.release_failed", run_id=self._id)  # it ends by itself in LEASE_SECONDS
 
-    async def _finish(self, last: Frame) -> None:
+    async def _finish(self, line: LoggedFrame, last: Frame) -> None:
+        self._timer_stop()
         if self._flush is not None:
             self._flush_check(await self._flush)
-        lines = [line for _, line in self._unflushed]
-        if not await service_call(run_finish, run_id=self._id, owner=self._owner, last=last, lines=lines):
+        if not await service_call(run_finish, run_id=self._id, owner=self._owner, last=last, lines=self._unflushed):
             raise LeaseLost
-        await self._release(lines[-1])
+        self._release(line)
 
     # --- Endings of our own making
 
@@ -309,4 +300,4 @@ class _Advancer:
             usage=self._usage,
             event=event,
         )
-        await self._take(frame)
+        await self._take(frame, frame_dump(frame))

@@ -5,13 +5,14 @@ PostgreSQL first, then live frames: from this process where it advances the run,
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from typing import Any
 
 from backend.core.realtime import group_subscribed
 from backend.core.threads import service_call
-from backend.runs.advance import run_group
+from backend.runs.bell import frames_of, run_group
 from backend.runs.live import LoggedFrame, frames_heard, is_advanced_here
 from backend.runs.services import frames_read
 
@@ -19,8 +20,18 @@ POLL_SECONDS = 1.0  # silence after which the log is read again
 GAP_SECONDS = 0.3  # a live frame can be ahead of the log by one flush
 READ_FRAMES_MAX = 500
 
-_Heard = asyncio.Queue[LoggedFrame]
-_Rung = asyncio.Queue[dict[str, Any]]
+
+class _Rung:
+    """Frames from the channel, one by one."""
+
+    def __init__(self, messages: "asyncio.Queue[dict[str, Any]]") -> None:
+        self._messages = messages
+        self._frames: deque[LoggedFrame] = deque()
+
+    async def get(self) -> LoggedFrame:
+        while not self._frames:
+            self._frames.extend(frames_of(await self._messages.get()))
+        return self._frames.popleft()
 
 
 async def frames_follow(*, run_id: str, after_seq: int = 0) -> AsyncGenerator[LoggedFrame | None, None]:
@@ -33,7 +44,7 @@ async def frames_follow(*, run_id: str, after_seq: int = 0) -> AsyncGenerator[Lo
         rung: _Rung | None = None
         while True:
             if rung is None and not is_advanced_here(run_id):
-                rung = await stack.enter_async_context(group_subscribed(run_group(run_id)))
+                rung = _Rung(await stack.enter_async_context(group_subscribed(run_group(run_id))))
                 must_read = True
             if must_read:
                 for frame in await _frames_after(run_id, seq):
@@ -41,7 +52,7 @@ async def frames_follow(*, run_id: str, after_seq: int = 0) -> AsyncGenerator[Lo
                     yield frame
                     if frame.is_terminal:
                         return
-            live = await _next_live(heard, rung, timeout_seconds)
+            live = await _next_live(rung or heard, timeout_seconds)
             must_read, timeout_seconds = False, POLL_SECONDS
             if live is None:
                 must_read = rung is not None
@@ -55,14 +66,11 @@ async def frames_follow(*, run_id: str, after_seq: int = 0) -> AsyncGenerator[Lo
                 must_read, timeout_seconds = True, GAP_SECONDS
 
 
-async def _next_live(heard: _Heard, rung: _Rung | None, timeout_seconds: float) -> LoggedFrame | None:
+async def _next_live(source: "asyncio.Queue[LoggedFrame] | _Rung", timeout_seconds: float) -> LoggedFrame | None:
     try:
-        if rung is None:
-            return await asyncio.wait_for(heard.get(), timeout_seconds)
-        payload = await asyncio.wait_for(rung.get(), timeout_seconds)
+        return await asyncio.wait_for(source.get(), timeout_seconds)
     except TimeoutError:
         return None
-    return LoggedFrame(seq=payload["seq"], line=payload["line"], is_terminal=payload["is_terminal"])
 
 
 async def _frames_after(run_id: str, after_seq: int) -> list[LoggedFrame]:

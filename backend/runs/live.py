@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from gpu_node.protocol.frames import Frame, frame_dump, frame_parse
+from gpu_node.protocol.frames import Frame, frame_parse
 
 # A reader this many frames behind (50 s at the node's 20 a second) reads the log instead.
 QUEUE_FRAMES_MAX = 1000
@@ -29,8 +29,8 @@ class LoggedFrame:
         return self.frame or frame_parse(self.line)
 
 
-def logged(frame: Frame) -> LoggedFrame:
-    return LoggedFrame(seq=frame.seq, line=frame_dump(frame), is_terminal=frame.is_terminal, frame=frame)
+def logged(frame: Frame, line: str) -> LoggedFrame:
+    return LoggedFrame(seq=frame.seq, line=line, is_terminal=frame.is_terminal, frame=frame)
 
 
 _queues: dict[str, set[asyncio.Queue[LoggedFrame]]] = {}

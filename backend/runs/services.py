@@ -152,12 +152,12 @@ def _owned(run_id: str, owner: str) -> QuerySet[Run]:
 
 
 @transaction.atomic
-def run_extend(*, run_id: str, owner: str, frames: list[Frame], lines: list[LoggedFrame]) -> Extension:
+def run_extend(*, run_id: str, owner: str, usage: Usage, lines: list[LoggedFrame]) -> Extension:
     """Appends frames to the log and renews the lease. A zombie that lost its lease writes nothing."""
     # The UPDATE comes first: its row lock keeps a second owner out until the frames are in.
     changes: dict[str, Any] = {"lease_until": _lease_end()}
-    if frames:
-        changes |= {"status": Run.Status.RUNNING, "last_seq": frames[-1].seq, **_usage_columns(frames[-1].usage)}
+    if lines:
+        changes |= {"status": Run.Status.RUNNING, "last_seq": lines[-1].seq, **_usage_columns(usage)}
     if _owned(run_id, owner).update(**changes) == 0:
         return Extension(is_owned=False)
     _log_append(run_id, lines)
