@@ -22,7 +22,7 @@ from gpu_node.reasoning.verifier import Thresholds, thresholds_load
 from gpu_node.server.loading import manifest_sha256
 from gpu_node.server.node import Node, node_build
 from gpu_node.server.run_service import RUNS_MAX
-from gpu_node.tools.executor import ToolExecutor
+
 
 THREADS_MAX = 8  # a model that runs on a CPU is small: more threads only wait for each other
 
@@ -46,7 +46,7 @@ def node_from_checkpoint(
     *, folder: Path, verifier_folder: Path | None, state: Path, name: str, model: str, runs_max: int = RUNS_MAX
 ) -> Node:
     """Raises FileNotFoundError and ValueError: a folder that is no checkpoint of ours."""
-    torch.set_num_threads(min(THREADS_MAX, len(os.sched_getaffinity(0))))
+    threads_set()
     transformer, config = load_checkpoint(folder)
     tokenizer = tokenizer_load(folder)
     engine = TorchEngine(transformer, vocab_used=tokenizer.get_vocab_size())
@@ -76,6 +76,10 @@ def node_from_checkpoint(
     node.engine_close = engine.close
     node.engine_is_healthy = lambda: engine.is_healthy
     return node
+
+
+def threads_set() -> None:
+    torch.set_num_threads(min(THREADS_MAX, len(os.sched_getaffinity(0))))
 
 
 def _critic_load(folder: Path, *, tokenizer_of: Path) -> tuple[LoadedCritic, LoadedModel]:
