@@ -4,13 +4,13 @@ Imports torch; `loading` does not. Threads: the engine computes on all cores tha
 """
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from gpu_node.data.chat_format import special_ids
 from gpu_node.data.tokenizer import tokenizer_load
+from gpu_node.evaluation.loading import LoadedVerifier
 from gpu_node.inference.critic import TorchCritic
 from gpu_node.inference.engine import TorchEngine
 from gpu_node.model.checkpoint import load_checkpoint
@@ -18,28 +18,13 @@ from gpu_node.protocol.node import LoadedModel
 from gpu_node.reasoning.attempt import Reasoner
 from gpu_node.reasoning.orchestrator import Orchestrator
 from gpu_node.reasoning.text_stream import TokenBytes
-from gpu_node.reasoning.verifier import Thresholds, thresholds_load
+from gpu_node.reasoning.verifier import thresholds_load
 from gpu_node.server.loading import manifest_sha256
 from gpu_node.server.node import Node, node_build
 from gpu_node.server.run_service import RUNS_MAX
-
+from gpu_node.tools.executor import ToolExecutor
 
 THREADS_MAX = 8  # a model that runs on a CPU is small: more threads only wait for each other
-
-
-@dataclass(frozen=True)
-class LoadedCritic:
-    """A critic with the thresholds of its checkpoint."""
-
-    critic: TorchCritic
-    thresholds: Thresholds
-
-    @property
-    def context_tokens(self) -> int:
-        return self.critic.context_tokens
-
-    async def score(self, ids: list[list[int]]) -> list[float]:
-        return await self.critic.score(ids)
 
 
 def node_from_checkpoint(
@@ -73,7 +58,13 @@ def node_from_checkpoint(
         verifier=critic,
     )
     node = node_build(name=name, state=state, orchestrator=orchestrator, models=loaded, tools=tools, runs_max=runs_max)
-    node.engine_close = engine.close
+
+    def engine_close() -> None:
+        engine.close()
+        if critic is not None:
+            critic.critic.close()
+
+    node.engine_close = engine_close
     node.engine_is_healthy = lambda: engine.is_healthy
     return node
 
@@ -82,12 +73,12 @@ def threads_set() -> None:
     torch.set_num_threads(min(THREADS_MAX, len(os.sched_getaffinity(0))))
 
 
-def _critic_load(folder: Path, *, tokenizer_of: Path) -> tuple[LoadedCritic, LoadedModel]:
+def _critic_load(folder: Path, *, tokenizer_of: Path) -> tuple[LoadedVerifier, LoadedModel]:
     """The critic reads the reasoner's ids, so both must have been trained with the same tokenizer."""
     if (folder / "tokenizer.json").read_bytes() != (tokenizer_of / "tokenizer.json").read_bytes():
         raise ValueError(f"{folder} and {tokenizer_of} have different tokenizers: the critic would read nonsense")
     transformer, config = load_checkpoint(folder)
-    critic = LoadedCritic(TorchCritic(transformer), thresholds_load(folder))
+    critic = LoadedVerifier(TorchCritic(transformer), thresholds_load(folder))
     loaded = LoadedModel(
         version=folder.resolve().name,
         role="verifier",

@@ -10,10 +10,12 @@ import fcntl
 import ipaddress
 import logging
 import os
+import signal
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import IO
 
 import uvicorn
@@ -25,6 +27,9 @@ from gpu_node.server.run_service import RUNS_MAX
 
 CONNECTIONS_MAX = 2048  # readers and askers together
 GRACE_SECONDS = 3
+# Longer than clients keep an idle connection (aiohttp 15 s, httpx 5 s): who closes first must be the client, or its
+# next request may fall into the closing.
+KEEP_ALIVE_SECONDS = 75
 
 EXIT_USAGE = 2
 
@@ -112,12 +117,10 @@ async def _serve(options: argparse.Namespace, secret: str) -> int:
         access_log=False,
         limit_concurrency=CONNECTIONS_MAX,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         server_header=False,
     )
     server = NodeServer(config, node)
-    host, port = listener.getsockname()[:2]
-    fence, models = node.tools.fence_tier, ", ".join(model.version for model in node.models)
-    print(f"node {node.name!r} on http://{host}:{port} serves {models} (fence: {fence})", flush=True)
     await server.serve(sockets=[listener])
     return 0 if server.started else 1
 
@@ -128,14 +131,24 @@ class NodeServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, node: Node) -> None:
         super().__init__(config)
         self._node = node
-        self._is_stopping = False
-        self._loop = asyncio.get_running_loop()
+        self._stopping: asyncio.Task[None] | None = None
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        super().handle_exit(sig, frame)
-        if not self._is_stopping:
-            self._is_stopping = True
-            self._loop.call_soon_threadsafe(self._runs_stop)
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and sockets:
+            host, port = sockets[0].getsockname()[:2]
+            fence, models = self._node.tools.fence_tier, ", ".join(model.version for model in self._node.models)
+            print(f"node {self._node.name!r} on http://{host}:{port} serves {models} (fence: {fence})", flush=True)
 
-    def _runs_stop(self) -> None:
-        self._stopping = self._loop.create_task(self._node.runs.stop(), name="runs-stop")
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """In the loop, and without uvicorn's raising them again afterwards: a clean end is exit status 0."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop, number)
+        yield
+
+    def _stop(self, number: int) -> None:
+        self.handle_exit(number, None)
+        if self._stopping is None:
+            self._stopping = asyncio.create_task(self._node.runs.stop(), name="runs-stop")

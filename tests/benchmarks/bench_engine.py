@@ -22,7 +22,6 @@ from gpu_node.model.checkpoint import load_checkpoint
 from gpu_node.model.config import PRESETS
 from gpu_node.model.transformer import Transformer
 
-
 PROMPT_TOKENS = 48
 ROUNDS = 5
 
@@ -43,9 +42,7 @@ async def measured(engine: TorchEngine, *, width: int, num_new: int) -> dict[str
     rates, firsts = [], []
     for number in range(ROUNDS):
         started = time.perf_counter()
-        firsts += await asyncio.gather(
-            *(one(engine, seed=number * 100 + row, num_new=num_new) for row in range(width))
-        )
+        firsts += await asyncio.gather(*(one(engine, seed=number * 100 + row, num_new=num_new) for row in range(width)))
         rates.append(width * num_new / (time.perf_counter() - started))
     return {
         "tokens_per_second": round(statistics.median(rates), 1),

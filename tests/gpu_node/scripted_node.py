@@ -2,8 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from gpu_node.reasoning.text_stream import TokenBytes
 from gpu_node.reasoning.verifier import Thresholds
 from gpu_node.server.app import app_build
 from gpu_node.server.node import Node, node_build
+from gpu_node.server.serve_command import KEEP_ALIVE_SECONDS
 
 MODEL = "svend-scripted"
 SOLVE = '{"operation": "solve", "expression": "x^2 - 4"}'
@@ -136,14 +137,22 @@ def node_of(cast_: Cast, state: Path, **fields: int) -> Node:
     )
 
 
+class QuietServer(uvicorn.Server):
+    """Leaves the test process's signals alone."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
 @asynccontextmanager
 async def served(node: Node, *, secret: str = "") -> AsyncIterator[str]:
     """The node behind a real socket; yields its URL."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(
-        uvicorn.Config(app_build(node, secret=secret), log_level="warning", lifespan="on", timeout_graceful_shutdown=1)
+    app = app_build(node, secret=secret)
+    server = QuietServer(
+        uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1, timeout_keep_alive=KEEP_ALIVE_SECONDS)
     )
-    server.install_signal_handlers = lambda: None
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:
         await asyncio.sleep(0.01)
