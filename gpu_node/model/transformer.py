@@ -32,12 +32,13 @@ class KVCache:
         self.keys_LNKSD = torch.zeros(shape, dtype=dtype, device=device)
         self.values_LNKSD = torch.zeros(shape, dtype=dtype, device=device)
         self.max_tokens = max_tokens
-        self._slots_B = torch.arange(num_slots, device=device)
+        self._slots_B: Tensor | None = None
         self._positions_BT = torch.zeros((num_slots, 0), dtype=torch.long, device=device)
         self._num_read = 0
 
-    def select(self, slots_B: Tensor, positions_BT: Tensor) -> Tensor:
-        """Names the slots and places of the coming forward pass; gives its attention mask (B, 1, T, S)."""
+    def select(self, slots_B: Tensor | None, positions_BT: Tensor) -> Tensor:
+        """Names the slots (None: all of them, read without a copy) and places of the coming forward pass; gives its
+        attention mask (B, 1, T, S)."""
         self._slots_B, self._positions_BT = slots_B, positions_BT
         self._num_read = int(positions_BT.max()) + 1
         if self._num_read > self.max_tokens:
@@ -47,9 +48,12 @@ class KVCache:
 
     def extend(self, layer: int, k_BKTD: Tensor, v_BKTD: Tensor) -> tuple[Tensor, Tensor]:
         keys_NKSD, values_NKSD = self.keys_LNKSD[layer], self.values_LNKSD[layer]
-        rows = self._slots_B[:, None]
-        keys_NKSD[rows, :, self._positions_BT] = k_BKTD.transpose(1, 2).to(keys_NKSD.dtype)
-        values_NKSD[rows, :, self._positions_BT] = v_BKTD.transpose(1, 2).to(values_NKSD.dtype)
+        slots_B = torch.arange(len(keys_NKSD), device=keys_NKSD.device) if self._slots_B is None else self._slots_B
+        rows_B1 = slots_B[:, None]
+        keys_NKSD[rows_B1, :, self._positions_BT] = k_BKTD.transpose(1, 2).to(keys_NKSD.dtype)
+        values_NKSD[rows_B1, :, self._positions_BT] = v_BKTD.transpose(1, 2).to(values_NKSD.dtype)
+        if self._slots_B is None:
+            return keys_NKSD[:, :, : self._num_read], values_NKSD[:, :, : self._num_read]
         return keys_NKSD[self._slots_B, :, : self._num_read], values_NKSD[self._slots_B, :, : self._num_read]
 
 
@@ -86,7 +90,6 @@ class Transformer(nn.Module):
             positions_BT = torch.arange(T, device=ids_BT.device).expand(B, T)
         mask = None
         if cache is not None:
-            slots_B = torch.arange(B, device=ids_BT.device) if slots_B is None else slots_B
             mask = cache.select(slots_B, positions_BT)
         x_BTC = self.model.embed_tokens(ids_BT)
         cos, sin = rope_tables(self.config, positions_BT)

@@ -1,0 +1,63 @@
+"""How often the model, shown the right text so far, would write exactly the right text on: the number to watch.
+
+A teacher-forced exact call means that sampling at temperature 0 writes this call too. The loss hides what this shows:
+well-formed calls with the wrong numbers in them cost little loss and solve nothing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from gpu_node.data.chat_format import SpecialIds
+from gpu_node.data.packing import Batch, EpochOrder, RowPool
+from gpu_node.model.transformer import Transformer
+
+BATCH_TOKENS = 8192
+
+
+class ExactRates:
+    """Called with a model: {"call": …, "row": …, "call/<group>": …}, rates from 0 to 1 over the rows of a pool.
+
+    "call": all tokens of all its calls (rows without a call are left out); "row": all that the assistant writes.
+    """
+
+    def __init__(self, pool: RowPool, ids: SpecialIds) -> None:
+        self.pool, self.ids = pool, ids
+
+    def __call__(self, model: Transformer) -> dict[str, float]:
+        calls: dict[str, list[bool]] = {}
+        rows: list[bool] = []
+        order = EpochOrder(self.pool, batch_tokens=BATCH_TOKENS, seed=0)
+        number = 0
+        while len(rows) < len(self.pool):
+            batch = order.batch(number)
+            number += 1
+            is_right_BT = self._right(model, batch)
+            in_call_BT = self._in_call(batch) & (batch.weights_BT >= 1.0)
+            rows += list((is_right_BT | (batch.weights_BT < 1.0)).all(1))
+            is_call_right_B = (is_right_BT | ~in_call_BT).all(1)
+            for group, has_call, is_right in zip(batch.groups_B, in_call_BT.any(1), is_call_right_B, strict=True):
+                if has_call:
+                    calls.setdefault(self.pool.group_names[group], []).append(bool(is_right))
+        everything = [is_right for group in calls.values() for is_right in group]
+        rates = {"call": _mean(everything), "row": _mean(rows)}
+        return rates | {f"call/{name}": _mean(calls[name]) for name in sorted(calls)}
+
+    def _right(self, model: Transformer, batch: Batch) -> np.ndarray:
+        predicted_BT = model(torch.from_numpy(batch.ids_BT)).argmax(-1).numpy()
+        is_right_BT = np.zeros(batch.ids_BT.shape, bool)
+        is_right_BT[:, 1:] = predicted_BT[:, :-1] == batch.ids_BT[:, 1:]
+        return is_right_BT
+
+    def _in_call(self, batch: Batch) -> np.ndarray:
+        """From after `<|tool_call|>` to `<|/tool_call|>`; the choice to call is counted by "row"."""
+        opened = np.cumsum(batch.ids_BT == self.ids.tool_call, axis=1)
+        closed = np.cumsum(batch.ids_BT == self.ids.tool_call_end, axis=1)
+        is_first = batch.ids_BT == self.ids.tool_call
+        is_last = batch.ids_BT == self.ids.tool_call_end
+        return ((opened > closed) & ~is_first) | is_last
+
+
+def _mean(values: list[bool]) -> float:
+    return round(float(np.mean(values)), 4) if values else 0.0
