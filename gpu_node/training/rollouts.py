@@ -1,13 +1,14 @@
 """Samples of a policy with tools, many rows at once: the raw material of the critic, and of a policy's own evaluation.
 
-Trusted data only: `call_tool` runs in this process, on questions this repository made. Serving is the engine's work
-(inference/engine.py); this is the plain batched loop, which needs no scheduler since all rows start and end together.
+A row that waits for its tool is fed its last token again, so the batch keeps its shape and nobody waits for it.
+Not here: serving (inference/engine.py does that), judging the answers, and where a tool runs: `call_tool` decides.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -18,10 +19,11 @@ from gpu_node.data.chat_format import SpecialIds, encode_tool_result, special_id
 from gpu_node.model.transformer import KVCache, Transformer
 
 # (name, arguments as the model wrote them) -> result text. Must not raise for what the model wrote.
-CallTool = Callable[[str, str], str]
+CallTool = Callable[[str, str], Awaitable[str]]
 
 CALLS_MAX = 3  # of one sample: a repair or two
-NEW_TOKENS_MAX = 320  # of one sample, results included: four times the mean
+NEW_TOKENS_MAX = 320  # of one sample, its results included: four times the mean
+ROOM_FOR_RESULT = 200  # a result of the longest kind must still fit into the cache
 
 
 @dataclass
@@ -35,6 +37,7 @@ class Rollout:
     calls: list[tuple[str, str, str]] = field(default_factory=list)
     is_finished: bool = False
     forced: deque[int] = field(default_factory=deque)
+    waits_for: asyncio.Future[str] | None = None
 
     def answer_ids(self, ids: SpecialIds) -> list[int]:
         """What follows the last thought or result, without the end."""
@@ -44,7 +47,7 @@ class Rollout:
 
 
 @torch.no_grad()
-def rollouts_sample(
+async def rollouts_sample(
     model: Transformer,
     tokenizer: Tokenizer,
     prompts: Sequence[Sequence[int]],
@@ -57,7 +60,7 @@ def rollouts_sample(
     ids = special_ids(tokenizer)
     rows = [Rollout(len(p), list(p), [False] * len(p)) for p in prompts]
     longest = max(map(len, prompts))
-    cache = KVCache(model.config, num_slots=len(rows), max_tokens=longest + NEW_TOKENS_MAX + 1, dtype=torch.float32)
+    cache = KVCache(model.config, num_slots=len(rows), max_tokens=longest + NEW_TOKENS_MAX + ROOM_FOR_RESULT, dtype=torch.float32)
     generator = torch.Generator().manual_seed(seed)
     padded = torch.full((len(rows), longest), ids.pad)
     for i, prompt in enumerate(prompts):
@@ -67,11 +70,14 @@ def rollouts_sample(
     logits_BV = model.head(last_BC)
     while True:
         for row, token in zip(rows, _choose(logits_BV, ids, temperature, generator), strict=True):
-            if not row.is_finished:
+            if not row.is_finished and not _is_waiting(row, tokenizer):
                 _advance(row, token, tokenizer, ids, call_tool)
-        if all(row.is_finished for row in rows):
+        live = [row for row in rows if not row.is_finished]
+        if not live:
             return rows
-        # Finished rows are fed their last token again: the batch keeps its shape, nobody reads the outcome.
+        if waiting := [row.waits_for for row in live if row.waits_for is not None]:
+            # With nobody left to compute for, wait; otherwise only let the tools' own tasks take a turn.
+            await (asyncio.wait(waiting) if len(waiting) == len(live) else asyncio.sleep(0))
         tokens_B1 = torch.tensor([[row.ids[-1]] for row in rows])
         positions_B1 = torch.tensor([[len(row.ids) - 1] for row in rows])
         logits_BV = model(tokens_B1, cache=cache, positions_BT=positions_B1)[:, -1]
@@ -94,11 +100,23 @@ def _advance(row: Rollout, sampled: int, tokenizer: Tokenizer, ids: SpecialIds, 
         row.ends.append(len(row.ids))
     if token == ids.tool_call_end and not is_forced:
         name, arguments = _call_text(row.ids, tokenizer, ids)
-        result = call_tool(name, arguments)
-        row.calls.append((name, arguments, result))
-        row.forced.extend(encode_tool_result(tokenizer, result))
-    has_too_much = len(row.ids) - row.prompt_tokens >= NEW_TOKENS_MAX - len(row.forced)
+        row.calls.append((name, arguments, ""))
+        row.waits_for = asyncio.ensure_future(call_tool(name, arguments))
+    has_too_much = not row.forced and len(row.ids) - row.prompt_tokens >= NEW_TOKENS_MAX
     row.is_finished = token == ids.end or has_too_much or len(row.calls) > CALLS_MAX
+
+
+def _is_waiting(row: Rollout, tokenizer: Tokenizer) -> bool:
+    """Takes the tool's result once it is there."""
+    if row.waits_for is None:
+        return False
+    if not row.waits_for.done():
+        return True
+    name, arguments, _ = row.calls[-1]
+    row.calls[-1] = (name, arguments, row.waits_for.result())
+    row.forced.extend(encode_tool_result(tokenizer, row.waits_for.result()))
+    row.waits_for = None
+    return False
 
 
 def _call_text(row: list[int], tokenizer: Tokenizer, ids: SpecialIds) -> tuple[str, str]:
