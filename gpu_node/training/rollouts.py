@@ -60,7 +60,9 @@ async def rollouts_sample(
     ids = special_ids(tokenizer)
     rows = [Rollout(len(p), list(p), [False] * len(p)) for p in prompts]
     longest = max(map(len, prompts))
-    cache = KVCache(model.config, num_slots=len(rows), max_tokens=longest + NEW_TOKENS_MAX + ROOM_FOR_RESULT, dtype=torch.float32)
+    cache = KVCache(
+        model.config, num_slots=len(rows), max_tokens=longest + NEW_TOKENS_MAX + ROOM_FOR_RESULT, dtype=torch.float32
+    )
     generator = torch.Generator().manual_seed(seed)
     padded = torch.full((len(rows), longest), ids.pad)
     for i, prompt in enumerate(prompts):

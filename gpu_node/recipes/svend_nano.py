@@ -1,0 +1,56 @@
+"""The numbers that made svend-nano and svend-verifier-nano: seeds, rows, stages, rates. Nothing here computes.
+
+LOG.md beside this file says what was tried and why these were kept. A change here is another model.
+"""
+
+from dataclasses import replace
+
+from gpu_node.model.config import PRESETS
+from gpu_node.recipes.nano_rows import PoolSpec
+from gpu_node.training.optim import OptimConfig
+from gpu_node.training.trainer import TrainConfig
+
+REASONER_NAME = "svend-nano"
+CRITIC_NAME = "svend-verifier-nano"
+BATCH_TOKENS = 4096  # small batches: copying appears after a number of steps, not of tokens
+
+# (rows, steps): first a curriculum in which two rows of five only repeat words, numbers and expressions.
+STAGES = (
+    (PoolSpec(name="copy", seed_start=500_000_000, num_seeds=24_000, copy_share=0.4), 350),
+    (PoolSpec(name="main1", seed_start=0, num_seeds=40_000, copy_share=0.06), 850),
+    (PoolSpec(name="main2", seed_start=1_000_000, num_seeds=120_000, copy_share=0.03), 3_800),
+)
+VALIDATION_PER_FAMILY = 8
+
+REASONER = TrainConfig(
+    objective="language",
+    model=PRESETS["nano"],
+    num_steps=sum(num_steps for _, num_steps in STAGES),
+    batch_tokens=BATCH_TOKENS,
+    seed=1,
+    recipe=REASONER_NAME,
+    optim=OptimConfig(),
+)
+
+# The policy's samples that the critic learns from, and those it is measured on: other seeds, other phrasings too.
+CRITIC_PROBLEMS = 3_000
+CRITIC_SAMPLES = 3
+CRITIC_TEMPERATURE = 1.0
+CRITIC_SEED_START = 700_000_000
+CRITIC_RIGHT_PER_WRONG = 2.0
+HELD_OUT_PROBLEMS = 800
+HELD_OUT_SAMPLES = 2
+HELD_OUT_TEMPERATURE = 0.7
+ACCEPT_PRECISION = 0.97
+REJECT_PRECISION = 0.60
+
+CRITIC = TrainConfig(
+    objective="score",
+    model=replace(PRESETS["nano"], has_score_head=True),
+    num_steps=500,
+    batch_tokens=BATCH_TOKENS,
+    seed=2,
+    recipe=CRITIC_NAME,
+    # A trained body under a fresh head: a tenth of the reasoner's rates keeps what it knows.
+    optim=OptimConfig(muon_learning_rate=0.003, adamw_learning_rate=1e-3, warmup_steps=30),
+)
