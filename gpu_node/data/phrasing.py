@@ -5,7 +5,9 @@ letter when the first word is one of the known opening words.
 """
 
 import random
+import re
 
+REFRAME_PROBABILITY = 0.25  # of trained questions that ask for a thing ("What is the …?") and so fit other frames
 EDIT_PROBABILITY = 0.55  # the rest of the questions stay as their template has them
 
 _OPENING_WORDS = frozenset(
@@ -26,7 +28,24 @@ _CLOSERS = (
 _CLOSERS_INLINE = (" please", ", please", ", please.", ", thanks", " thanks!", ", thank you")
 
 
-def question_vary(rng: random.Random, question: str) -> str:
+# What asks for a thing, and other frames for it; "Tell me" and "Could you" are left to held-out templates.
+_ASKS_FOR_A_THING = re.compile(
+    r"(?:What is|What's|What are|Find|Calculate|Compute|Determine|Give me|Give|Work out|I need|Evaluate|Get) "
+    r"((?:the |all |every |[\d(\[]|[a-z](?= ))[^.?!:]*)[.?]?"
+)
+_FRAMES = (
+    "Find {}.", "Compute {}.", "Calculate {}", "Determine {}.", "Work out {}.", "Give me {}.", "I need {}.",
+    "I'd like {}.", "I want {}", "Show me {}.", "Get {}", "Help me find {}.", "Help me with {}.", "Can you find {}?",
+    "Can you give me {}?", "Can you work out {}?", "Do you know {}?", "I'm looking for {}.", "How do I find {}?",
+    "How do you compute {}?", "Try to find {}.", "We need {}.", "Let's find {}.", "Any idea how to get {}?",
+    "I have to find {}.", "My task is to find {}.", "{} please", "{}?", "{}",
+)  # fmt: skip
+
+
+def question_vary(rng: random.Random, question: str, *, is_reframed: bool = False) -> str:
+    """The question with light edits; `is_reframed` also lets a request for a thing be put in another frame."""
+    if is_reframed and rng.random() < REFRAME_PROBABILITY:
+        question = _reframe(rng, question)
     if rng.random() > EDIT_PROBABILITY:
         return question
     if rng.random() < 0.45:
@@ -42,10 +61,18 @@ def question_vary(rng: random.Random, question: str) -> str:
     return question
 
 
+def _reframe(rng: random.Random, question: str) -> str:
+    asked = _ASKS_FOR_A_THING.fullmatch(question)
+    if asked is None:
+        return question
+    framed = rng.choice(_FRAMES).format(asked[1])
+    return framed[0].upper() + framed[1:] if framed.startswith(("the ", "all ", "every ")) else framed
+
+
 def _ending_vary(rng: random.Random, question: str) -> str:
     """Drop or change the last mark; a mark that is part of an expression (5!) is left alone."""
     if question.endswith("?"):
-        return question[:-1] + rng.choice(("", "", "??", " ?", "."))
+        return question[:-1].rstrip() + rng.choice(("", "", "??", " ?", "."))
     if question.endswith("."):
         return question[:-1] + rng.choice(("", "", "!", "?") if question[-2].isalpha() else ("", "", "?"))
     if question[-1].isalpha() and len(question.split()[-1]) > 1:

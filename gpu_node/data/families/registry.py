@@ -58,4 +58,4 @@ def problem_draw(name: str, seed: int, phrasings: Split = "train") -> Problem:
     assert problem.family == name, (problem.family, name)
     if not chosen.vary:
         return problem
-    return replace(problem, question=question_vary(rng, problem.question))
+    return replace(problem, question=question_vary(rng, problem.question, is_reframed=phrasings == "train"))
