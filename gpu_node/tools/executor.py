@@ -1,4 +1,4 @@
-"""Runs tool calls that a model wrote, each in a guest of its own inside the fence.
+"""Runs tool calls that a model wrote, each in a guest inside the fence.
 
 `ToolExecutor.call` never raises for anything a model wrote: what cannot be used comes back as a text that says what
 to repair. Where no fence holds on this machine, every call is answered `unavailable`; nothing ever runs unfenced.
@@ -11,8 +11,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from gpu_node.protocol.frames import ToolStatus
 from gpu_node.tools.errors import ToolInputError
 from gpu_node.tools.execute_python import joined
@@ -23,8 +21,9 @@ from gpu_node.tools.sandbox import FenceUnavailable
 
 TIMEOUT_SECONDS_DEFAULT = 10.0  # one call's wall time: below what a person waits, above Z3's own 4 s
 TIMEOUT_SECONDS_MAX = 60.0  # what a caller may ask for
-# Warm guests per tool; 30-60 MB each, and each costs 0.1-0.5 s of one core to replace.
-SHELVES = {"execute_python": 2, "symbolic_math": 2, "logic_solver": 1}
+# Warm guests per tool; 15-60 MB each. Replacing one costs 0.05 s (Python) to 0.2 s (Z3) of one core; a SymPy guest
+# serves a hundred calls.
+SHELVES = {"execute_python": 2, "symbolic_math": 2, "logic_solver": 2}
 
 logger = logging.getLogger(__name__)
 
@@ -40,15 +39,6 @@ class ToolOutcome:
     wall_ms: float = 0.0
     is_truncated: bool = False
     arguments: dict[str, Any] | None = None
-
-
-class _Reply(BaseModel):
-    """What a guest may say: a program can forge it, so it holds nothing but a status and a text."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    status: Literal["ok", "error", "refused", "memory"]
-    text: str
 
 
 class ToolExecutor:
@@ -156,21 +146,17 @@ def _judged(answer: GuestAnswer, timeout_seconds: float) -> tuple[ToolStatus, st
         return "output_limit", error_text("stopped: too much output")
     if answer.reply is None:
         signal = (answer.exit_code or 0) - 128
-        how = f"by signal {signal}" if signal > 0 else f"with exit code {answer.exit_code}"
+        how = f"by signal {signal}" if signal > 0 else f"with exit code {answer.exit_code or 0}"
         return "killed", error_text(f"the program ended {how} before its result")
-    try:
-        reply = _Reply.model_validate_json(answer.reply)
-    except ValidationError:
-        return "killed", error_text("the program broke its result")
-    match reply.status:
+    match answer.reply.status:
         case "refused":
-            return "error", error_text(reply.text)
+            return "error", error_text(answer.reply.text)
         case "memory":
-            return "memory", reply.text or error_text("out of memory")
+            return "memory", answer.reply.text or error_text("out of memory")
         case "error":
-            return "error", reply.text
+            return "error", answer.reply.text
         case "ok":
-            return "ok", reply.text
+            return "ok", answer.reply.text
 
 
 def _printable(text: str) -> str:

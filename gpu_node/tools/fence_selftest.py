@@ -18,8 +18,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from gpu_node.tools.guest_pool import GuestPool
 from gpu_node.tools.sandbox import GUEST_ENVIRONMENT, FenceUnavailable, Identity, identities
 
-PROBE_SECONDS = 10.0  # of the probing program, on a loaded machine
+PROBE_SECONDS = 30.0  # of the probing program, on a loaded machine
 LOOP_SECONDS = 0.3  # of the endless loop: only the kill is of interest
+LOOP_LATE_SECONDS = 5.0  # how late the kill may be noticed while the node loads its models
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +114,7 @@ async def _probe(pool: GuestPool) -> str:
     try:
         findings = _Findings.model_validate_json(answer.output)
     except ValidationError:
-        said = (answer.reply or b"nothing").decode(errors="replace")
+        said = answer.reply.text if answer.reply is not None else "no reply"
         return f"the probe reported nothing usable: {said[:200]}"
     broken = [name for name, holds in findings.model_dump().items() if not holds]
     return f"probes failed: {', '.join(broken)}" if broken else ""
@@ -122,4 +123,8 @@ async def _probe(pool: GuestPool) -> str:
 async def _loop_is_killed(pool: GuestPool) -> str:
     request = json.dumps({"arguments": {"code": "while True: pass"}}).encode()
     answer = await pool.call("execute_python", request, timeout_seconds=LOOP_SECONDS)
-    return "" if answer.is_timeout and answer.wall_ms < 1000 * (LOOP_SECONDS + 1) else "an endless loop was not ended"
+    return (
+        ""
+        if answer.is_timeout and answer.wall_ms < 1000 * (LOOP_SECONDS + LOOP_LATE_SECONDS)
+        else "an endless loop was not ended"
+    )

@@ -1,8 +1,11 @@
-"""The program inside the fence: gives up every right, then serves exactly one call and ends.
+"""The program inside the fence: gives up every right, then serves one call and ends.
 
 Started by `sandbox` as `python -m gpu_node.tools.guest TOOL FD`, where FD is one end of a socket pair to the node.
 Order matters and is: private /tmp, real unprivileged uid, no capabilities, limits, libraries, seccomp, `ready`, the
 request, the reply. Nothing of the request is read before the last right is gone.
+
+`symbolic_math` alone serves several calls: nothing of its text is ever executed, its answers keep no state, and SymPy's
+import costs a hundred times what a call does. Python programs and Z3's native parser get a guest each.
 
 The node judges a call by what it reads on the socket and treats that as hostile: a program can forge its own reply,
 nobody else's. Imports neither pydantic nor anything of the node beyond this folder's pure tools.
@@ -15,6 +18,7 @@ import json
 import os
 import resource
 import sys
+import time
 from typing import Any
 
 from gpu_node.tools.errors import ToolInputError
@@ -28,6 +32,8 @@ FILE_BYTES = 16 << 20  # of one file; the whole of /tmp is as large
 TMP_BYTES, TMP_INODES = 16 << 20, 2_000  # bwrap's own tmpfs has no inode limit: 200,000 files were accepted
 OPEN_FILES = 64
 TASKS = 64  # threads; real root is exempt from it, so seccomp refuses fork besides
+CALLS_MAX = {"execute_python": 1, "symbolic_math": 100, "logic_solver": 1}  # then the guest ends and is replaced
+CPU_SECONDS_BEFORE_END = 20.0  # so that the last call still has its share of CPU_SECONDS
 REQUEST_BYTES_MAX = 1 << 20
 CHANNEL_FD = 3
 LIBRARIES = {"execute_python": (), "symbolic_math": ("sympy",), "logic_solver": ("z3",)}
@@ -99,7 +105,7 @@ def _read_request(channel: int) -> dict[str, Any]:
     return request
 
 
-def _answer(tool: str, arguments: dict[str, Any]) -> dict[str, str]:
+def _answer(tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """The reply: `ok` with the text, `error` with what the model is to repair, `memory`."""
     try:
         if tool == "execute_python":
@@ -118,7 +124,7 @@ def _answer(tool: str, arguments: dict[str, Any]) -> dict[str, str]:
         return {"status": "error", "text": f"{type(error).__name__}: {str(error)[:200]}"}
 
 
-def _reply(channel: int, reply: dict[str, str]) -> None:
+def _reply(channel: int, reply: dict[str, Any]) -> None:
     # Lone surrogates and the like cannot break the line: JSON escapes all that is not ASCII.
     pending = memoryview(json.dumps(reply).encode() + b"\n")
     while pending:
@@ -142,9 +148,15 @@ def main() -> None:
     _set_limits()
     filter_install()
     os.write(channel, b"ready\n")
-    request = _read_request(channel)
-    os.dup2(0, 2)  # /dev/null: a program's stderr is not part of its result
-    _reply(channel, _answer(tool, request["arguments"]))
+    for num_calls in range(1, CALLS_MAX[tool] + 1):
+        request = _read_request(channel)
+        os.dup2(0, 2)  # /dev/null: a program's stderr is not part of its result
+        reply = _answer(tool, request["arguments"])
+        is_healthy = reply["status"] in ("ok", "refused") and time.process_time() < CPU_SECONDS_BEFORE_END
+        reply["is_last"] = num_calls == CALLS_MAX[tool] or not is_healthy
+        _reply(channel, reply)
+        if reply["is_last"]:
+            break
     os._exit(0)  # neither threads nor atexit handlers of the program may hold the call
 
 

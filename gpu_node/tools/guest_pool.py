@@ -1,6 +1,7 @@
 """Keeps warm guests waiting, so that a call costs milliseconds and not an interpreter's start.
 
-Each guest serves one call and dies; its successor is started at once. Per tool there is a small shelf of waiting
+A guest that served its last call dies, and its successor is started at once; only `symbolic_math` guests have more
+than one call to serve. Per tool there is a small shelf of waiting
 guests, over all tools a bound on calls under way and on callers that wait: beyond it a caller is told `busy`.
 
 What comes from a guest is hostile: bytes are capped, the reply is parsed with a schema, the wall limit is a SIGKILL
@@ -16,19 +17,32 @@ import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gpu_node.tools.capped_reader import CappedReader
+from gpu_node.tools.guest import CALLS_MAX
 from gpu_node.tools.sandbox import FenceUnavailable, GuestProcess, Identity, fence_command, guest_start
 
 OUTPUT_BYTES_KEPT = 16_384  # what a model and a page can use
 OUTPUT_BYTES_MAX = 8 << 20  # printed and thrown away before the call is ended: 1 MB and exit is still a success
 REPLY_BYTES_MAX = 131_072  # of a guest's reply: 16 KiB of text, escaped
 DIAGNOSTICS_BYTES_KEPT = 4_096  # of bwrap's and the interpreter's own complaints
-START_SECONDS_MAX = 20.0  # imports took 0.6 s on a loaded machine; a guest slower than this is broken
+START_SECONDS_MAX = 60.0  # imports take 0.3 s, took 9 s at a load of 12 on two cores; slower than this is broken
 WAITING_CALLS_MAX = 64  # callers in the queue, some 10 s of work on two cores; the next is told busy
 DRAIN_SECONDS = 0.25  # after a reply, for output that is still in the pipe
 STARTS_FAILED_MAX = 3  # in a row, before a call is told that the fence is broken
+
+
+class GuestReply(BaseModel):
+    """What a guest may say: a program can forge it, so it holds nothing but a status and a text."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: Literal["ok", "error", "refused", "memory"]
+    text: str
+    is_last: bool
 
 
 class PoolBusy(RuntimeError):
@@ -39,7 +53,7 @@ class PoolBusy(RuntimeError):
 class GuestAnswer:
     """What was read of one call."""
 
-    reply: bytes | None  # one JSON line; None when the guest ended without one
+    reply: GuestReply | None  # None when the guest ended without one, or broke it
     output: bytes
     output_is_truncated: bool
     is_timeout: bool
@@ -50,10 +64,15 @@ class GuestAnswer:
 
 @dataclass
 class _Guest:
+    tool: str
     process: GuestProcess
     output: CappedReader
     diagnostics: CappedReader
     channel: CappedReader
+
+    def serves_on(self, reply: GuestReply | None) -> bool:
+        """Whether it waits for another call. A guest that ran a program has no say in this."""
+        return CALLS_MAX[self.tool] > 1 and reply is not None and not reply.is_last
 
 
 class GuestPool:
@@ -62,7 +81,7 @@ class GuestPool:
     def __init__(self, *, identity: Identity, shelves: dict[str, int], concurrent_calls_max: int) -> None:
         self._command = fence_command(identity)
         self._sizes = shelves
-        self._shelves: dict[str, collections.deque[asyncio.Task[_Guest]]] = {
+        self._shelves: dict[str, collections.deque[asyncio.Future[_Guest]]] = {
             tool: collections.deque() for tool in shelves
         }
         self._slots = asyncio.Semaphore(concurrent_calls_max)
@@ -100,10 +119,15 @@ class GuestPool:
             self._num_waiting -= 1
         try:
             guest = await self._take(tool)
+            is_kept = False
             try:
-                return await _serve(guest, request, timeout_seconds)
+                answer = await _serve(guest, request, timeout_seconds)
+                is_kept = self._put_back(guest, answer)
+                return answer
             finally:
-                self._end(guest)
+                if not is_kept:
+                    self._end(guest)
+                self._refill(tool)
         finally:
             self._slots.release()
 
@@ -120,11 +144,21 @@ class GuestPool:
             except FenceUnavailable as error:
                 reason = str(error)
                 continue
-            self._refill(tool)
+            if CALLS_MAX[tool] == 1:
+                self._refill(tool)  # its successor starts while it works
             if guest.process.process.poll() is None and not guest.channel.is_ended:
                 return guest
             self._end(guest)  # it died while it waited, as after a kill from outside: the next one serves
         raise FenceUnavailable(reason or "waiting guests keep dying")
+
+    def _put_back(self, guest: _Guest, answer: GuestAnswer) -> bool:
+        """Whether the guest waits for its next call; anything odd ends it."""
+        if self._is_closed or not guest.serves_on(answer.reply) or guest.output.num_bytes or guest.channel.kept:
+            return False
+        waiting: asyncio.Future[_Guest] = asyncio.get_running_loop().create_future()
+        waiting.set_result(guest)
+        self._shelves[guest.tool].appendleft(waiting)
+        return True
 
     def _refill(self, tool: str) -> None:
         shelf = self._shelves[tool]
@@ -138,6 +172,7 @@ class GuestPool:
         except OSError as error:
             raise FenceUnavailable(f"a guest cannot be started: {error}") from error
         guest = _Guest(
+            tool=tool,
             process=process,
             output=CappedReader(process.output_fd, OUTPUT_BYTES_KEPT),
             diagnostics=CappedReader(process.diagnostics_fd, DIAGNOSTICS_BYTES_KEPT),
@@ -154,7 +189,7 @@ class GuestPool:
         self._end(guest)
         raise FenceUnavailable(f"a guest does not start: {said or 'no reason given'}")
 
-    async def _discard(self, task: asyncio.Task[_Guest]) -> None:
+    async def _discard(self, task: asyncio.Future[_Guest]) -> None:
         with contextlib.suppress(FenceUnavailable):
             self._end(await task)
 
@@ -175,6 +210,13 @@ def _reap(process: GuestProcess) -> None:
     process.process.wait()
 
 
+def _parsed(line: bytes | None) -> GuestReply | None:
+    try:
+        return GuestReply.model_validate_json(line) if line is not None else None
+    except ValidationError:
+        return None
+
+
 async def _serve(guest: _Guest, request: bytes, timeout_seconds: float) -> GuestAnswer:
     started = time.monotonic()
     loop = asyncio.get_running_loop()
@@ -192,18 +234,19 @@ async def _serve(guest: _Guest, request: bytes, timeout_seconds: float) -> Guest
         for waiter in reply_or_flood:
             waiter.cancel()
     wall_ms = (time.monotonic() - started) * 1000
-    reply = guest.channel.take_line()
+    reply = None if is_timeout else _parsed(guest.channel.take_line())
     is_flood = guest.output.num_bytes > OUTPUT_BYTES_MAX
     exit_code = None
     if reply is None and not is_timeout and not is_flood:
         with contextlib.suppress(subprocess.TimeoutExpired):
             exit_code = await asyncio.to_thread(guest.process.process.wait, 1.0)
-    guest.process.kill()
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(DRAIN_SECONDS):
-            await guest.output.end()
+    if not guest.serves_on(reply):
+        guest.process.kill()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await guest.output.end()
     return GuestAnswer(
-        reply=None if is_timeout else reply,
+        reply=reply,
         output=bytes(guest.output.kept),
         output_is_truncated=guest.output.num_bytes > len(guest.output.kept),
         is_timeout=is_timeout,
