@@ -18,7 +18,7 @@ FAMILY_NAMES = (
     "word_percent_ratio",
     "count_letters", "reverse_word", "count_words",
     "days_between", "weekday", "date_shift", "leap_year", "clock_time",
-    "unit_conversion", "geometry", "probability",
+    "unit_conversion", "geometry", "probability", "reasoning_gym",
     "knights_two", "knights_three", "ordering", "logic_rules", "logic_formula", "logic_entailment", "syllogism",
 )  # fmt: skip
 PROBLEMS_PER_FAMILY = 200
