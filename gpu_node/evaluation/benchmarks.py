@@ -7,8 +7,10 @@ Not here: loading (evaluation/loading.py), printing (evaluation/report.py), trai
 
 import asyncio
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from gpu_node.data.families.registry import families_load, problem_draw
@@ -104,6 +106,55 @@ async def benchmark(
         critic_auc=area_under_curve(samples),
         critic_samples=Share(sum(right for _, right in samples), len(samples)),
     )
+
+
+@dataclass
+class FreeReport:
+    """Questions that a person wrote in their own words, none of a family's templates."""
+
+    share: Share = field(default=NONE)
+    answers: list[dict[str, str | bool]] = field(default_factory=list)
+
+
+async def ask_freely(orchestrator: Orchestrator, problems: Sequence[Problem]) -> FreeReport:
+    """Each question once, with tools, and verified where there is a critic."""
+    gate = asyncio.Semaphore(RUNS_AT_ONCE)
+    is_verified = orchestrator.verifier is not None
+    outcomes = await asyncio.gather(*(_gated(gate, orchestrator, p, "own", is_verified) for p in problems))
+    report = FreeReport()
+    for problem, outcome in zip(problems, outcomes, strict=True):
+        report.share += Share(int(outcome.is_right), 1)
+        report.answers.append(
+            {
+                "question": problem.question,
+                "known": problem.answer,
+                "given": outcome.answer,
+                "is_right": outcome.is_right,
+            }
+        )
+    return report
+
+
+def questions_read(path: Path) -> list[Problem]:
+    """A JSON line each: question, answer, kind. Raises ValueError with the line's number."""
+    problems = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            row = json.loads(line)
+            problems.append(
+                Problem(
+                    family="free",
+                    question=row["question"],
+                    thought="",
+                    calls=(),
+                    conclusion="",
+                    answer=row["answer"],
+                    answer_kind=row["kind"],
+                )
+            )
+        except (KeyError, TypeError, json.JSONDecodeError) as error:
+            raise ValueError(f"{path}, line {number}: needs question, answer and kind: {error!r}") from error
+    return problems
 
 
 def _problems(name: str, mode: Mode, num: int) -> list[Problem]:

@@ -8,7 +8,14 @@ import sys
 import time
 from pathlib import Path
 
-from gpu_node.evaluation.benchmarks import Report, benchmark, evaluated_families
+from gpu_node.evaluation.benchmarks import (
+    FreeReport,
+    Report,
+    ask_freely,
+    benchmark,
+    evaluated_families,
+    questions_read,
+)
 from gpu_node.evaluation.report import report_json, report_markdown
 
 EXIT_USAGE = 2
@@ -18,35 +25,42 @@ def evaluate_command(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     known = evaluated_families()
     families = options.families.split(",") if options.families else known
+    if families == ["none"]:
+        families = []
     unknown = [name for name in families if name not in known]
     if unknown:
         print(f"evaluate: no family {', '.join(unknown)}; there are {', '.join(known)}", file=sys.stderr)
         return EXIT_USAGE
     started = time.monotonic()
-    report = asyncio.run(_evaluate(options, families))
+    report, free = asyncio.run(_evaluate(options, families))
     seconds = time.monotonic() - started
     command = "python -m gpu_node evaluate " + shlex.join(arguments)
     if options.out is not None:
-        result = report_json(report, model=options.model_path.resolve().name, command=command, seconds=seconds)
+        result = report_json(
+            report, model=options.model_path.resolve().name, command=command, seconds=seconds, free=free
+        )
         options.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(report_markdown(report, command=command))
+    print(report_markdown(report, command=command, free=free))
     print(f"{seconds:.0f} s", file=sys.stderr)
     return 0
 
 
-async def _evaluate(options: argparse.Namespace, families: list[str]) -> Report:
+async def _evaluate(options: argparse.Namespace, families: list[str]) -> tuple[Report, FreeReport | None]:
     from gpu_node.evaluation.loading import policy_load  # torch: seconds, and not needed for --help
 
     policy = policy_load(options.model_path, options.verifier_path)
     await policy.tools.start()
     try:
-        return await benchmark(
+        report = await benchmark(
             policy.orchestrator,
             families=families,
             num=options.n,
             num_critic=options.critic_n,
             modes=options.modes.split(","),
         )
+        if options.questions is None:
+            return report, None
+        return report, await ask_freely(policy.orchestrator, questions_read(options.questions))
     finally:
         await policy.tools.close()
         policy.engine.close()
@@ -56,9 +70,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m gpu_node evaluate", description="Measure a checkpoint.")
     parser.add_argument("--model-path", type=Path, required=True, help="checkpoint folder of the reasoner")
     parser.add_argument("--verifier-path", type=Path, help="checkpoint folder of the critic")
-    parser.add_argument("--families", help="comma-separated; default: all")
+    parser.add_argument("--families", help="comma-separated; default: all; none = only --questions")
     parser.add_argument("--n", type=int, default=50, help="problems a family and mode")
     parser.add_argument("--critic-n", type=int, default=12, help="samples a family for the critic's AUC")
     parser.add_argument("--modes", default="own,held_out,no_tools,critic", help="of own, held_out, no_tools, critic")
+    parser.add_argument("--questions", type=Path, help="JSON lines of question, answer, kind: also asked")
     parser.add_argument("--out", type=Path, help="JSON file for the figures")
     return parser

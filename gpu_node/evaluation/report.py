@@ -2,15 +2,19 @@
 
 from typing import Any
 
-from gpu_node.evaluation.benchmarks import FamilyReport, Report
+from gpu_node.evaluation.benchmarks import FamilyReport, FreeReport, Report
 from gpu_node.evaluation.intervals import Share
 
 WEAK_BELOW = 0.60  # a family under this share is named in the card
 _COLUMNS = ("with_tools", "verified", "held_out", "held_out_verified", "without_tools")
 
 
-def report_json(report: Report, *, model: str, command: str, seconds: float) -> dict[str, Any]:
+def report_json(
+    report: Report, *, model: str, command: str, seconds: float, free: FreeReport | None = None
+) -> dict[str, Any]:
+    asked = {"share": _share(free.share), "answers": free.answers} if free is not None else None
     return {
+        "free_questions": asked,
         "model": model,
         "command": command,
         "seconds": round(seconds, 1),
@@ -53,7 +57,7 @@ def _family(report: FamilyReport) -> dict[str, Any]:
     }
 
 
-def report_markdown(report: Report, *, command: str) -> str:
+def report_markdown(report: Report, *, command: str, free: FreeReport | None = None) -> str:
     lines = [
         f"Reproduce: `{command}`",
         "",
@@ -78,6 +82,9 @@ def report_markdown(report: Report, *, command: str) -> str:
             f"Critic: AUC {report.critic_auc:.3f} on {samples.n} samples of the policy "
             f"at temperature 1 ({samples.right} right) from held-out seeds.",
         ]
+    if free is not None:
+        lines += ["", f"Free-hand questions of covered kinds, in words of no template: {_cell(free.share)}."]
+        lines += [f"- {a['question']!r}: {a['given']!r}, not {a['known']!r}" for a in free.answers if not a["is_right"]]
     return "\n".join(lines) + "\n"
 
 
