@@ -39,7 +39,7 @@ class Child:
     command: Sequence[str]
     env: dict[str, str]
     is_ready: Callable[[], Awaitable[bool]]
-    ready_timeout_seconds: float = 60.0
+    ready_timeout_seconds: float = 180.0  # a busy laptop loads torch slowly
     stop_signal: signal.Signals = signal.SIGTERM
     stop_timeout_seconds: float = 10.0
 
