@@ -61,6 +61,21 @@ class Product:
             time.sleep(0.1)
         raise TimeoutError("the product did not answer again")
 
+    def ledger_check(self) -> dict[str, Any]:
+        """The money proof, by the operator's command."""
+        command = [sys.executable, "manage.py", "ledger_check"]
+        env = _backend_env(self.process.pid)
+        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
+        found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+        return found
+
+    def wait_until_quiet(self, timeout_seconds: float = 90) -> None:
+        """Until no hold is open: every run has been settled."""
+        deadline = time.monotonic() + timeout_seconds
+        while (report := self.ledger_check())["num_open_holds"]:
+            assert time.monotonic() < deadline, report
+            time.sleep(0.5)
+
     def ask(self, question: str, **fields: Any) -> dict[str, Any]:
         """One run through `/v1/reason`, to its end."""
         answer = self.http.post("/v1/reason", json={"question": question, **fields})
@@ -79,6 +94,16 @@ class Product:
                 if line.startswith("data: ") and "seq" in json.loads(payload):
                     frames.append(frame_parse(payload))
         return frames
+
+
+def _backend_env(supervisor_pid: int) -> dict[str, str]:
+    """The environment of the supervisor's web server: the same settings, read from the process itself."""
+    listed = Path(f"/proc/{supervisor_pid}/task/{supervisor_pid}/children").read_text().split()
+    for pid in listed:
+        if b"backend.asgi" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            pairs = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+            return dict(pair.split("=", 1) for pair in pairs if "=" in pair)
+    raise LookupError("no web server runs")
 
 
 def assert_whole(frames: list[Frame]) -> None:

@@ -113,7 +113,8 @@ def test_200_concurrent_requests_with_hang_ups_are_charged_once_and_exactly(prod
         assert row["cost_nano_usd"] == (tokens * PRICE_NANO_USD if row["is_billable"] else 0)
     proof = product.ledger_check()
     assert proof["entries_sum_nano_usd"] == 0
-    assert proof["open_holds"] == 0
+    assert proof["num_open_holds"] == 0
+    assert proof["is_sound"], proof["problems"]
 
 
 def _all_usage(product: Product) -> list[dict[str, Any]]:

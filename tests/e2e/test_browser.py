@@ -1,0 +1,146 @@
+"""The pages in a real Chromium against the real product: sign up, ask, watch, reload, drop the line, and look."""
+
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.product import Product, assert_whole
+
+pytestmark = [pytest.mark.e2e, pytest.mark.model, pytest.mark.timeout(180)]
+
+DERIVATIVE = "What is the derivative of x^3 + 2x?"
+PASSWORD = "a long and quiet word 7"
+ANSWER_MS = 30_000
+PAGES = {"ask": "/", "history": "/history", "keys": "/keys", "usage": "/usage", "models": "/models"}
+
+
+def _code_from_mail(product: Product, address: str) -> str:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        for message in sorted((product.data / "mail").glob("*.eml"), reverse=True):
+            text = message.read_text()
+            if address in text:
+                found = re.search(r"^\s*([A-Z0-9]{3}-?[A-Z0-9]{3})\s*$", text, re.MULTILINE)
+                if found:
+                    return found[1]
+        time.sleep(0.1)
+    raise AssertionError(f"no mail with a code for {address}")
+
+
+def _sign_up(page: Page, product: Product, address: str) -> None:
+    page.goto("/sign-up")
+    page.get_by_label("E-mail").fill(address)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Create account").click()
+    page.get_by_label("Code").fill(_code_from_mail(product, address))
+    page.get_by_role("button", name="Confirm").click()
+    expect(page.get_by_label("Question")).to_be_visible()
+
+
+def _ask(page: Page, question: str) -> None:
+    page.get_by_label("Question", exact=True).fill(question)
+    page.get_by_role("button", name="Ask", exact=True).click()
+
+
+def _run_id(page: Page) -> str:
+    """The conversation's newest run, by the page's own API and session."""
+    conversation = re.search(r"/c/([^/?#]+)", page.url)
+    assert conversation, page.url
+    found: Any = page.request.get(f"/api/conversations/{conversation[1]}").json()
+    return str(found["runs"][-1]["id"])
+
+
+def test_a_newcomer_signs_up_asks_and_sees_how(page: Page, product: Product) -> None:
+    _sign_up(page, product, "newcomer@example.com")
+    _ask(page, DERIVATIVE)
+    rail = page.get_by_label("Reasoning, step by step")
+    expect(rail.get_by_text("Computed with SymPy")).to_be_visible(timeout=ANSWER_MS)
+    expect(rail.get_by_text("3*x**2 + 2", exact=True).first).to_be_visible()
+    expect(rail).to_have_attribute("aria-busy", "false", timeout=ANSWER_MS)
+    answer = page.get_by_role("main").inner_text()
+    assert "3" in answer
+    me = page.request.get("/api/me").json()
+    assert 0 < me["balance_nano_usd"] < 1_000_000_000  # a dollar of trial, less this run
+
+
+def test_a_reload_in_mid_run_shows_the_whole_trace(page: Page, product: Product) -> None:
+    page.goto("/")
+    _ask(page, "Is the number 1729 a sum of two cubes in two different ways?")
+    page.wait_for_url("**/c/**")
+    page.reload()
+    rail = page.get_by_label("Reasoning, step by step")
+    expect(rail).to_have_attribute("aria-busy", "false", timeout=ANSWER_MS)
+    expect(rail.get_by_text("Ran Python")).to_be_visible()
+    assert_whole(product.frames(_run_id(page)))
+
+
+def test_a_dropped_line_in_mid_run_resumes(browser: Browser, product: Product) -> None:
+    context = browser.new_context(base_url=product.url)
+    page = context.new_page()
+    dropped = []
+
+    def drop_first(socket: Any) -> None:
+        server = socket.connect_to_server()
+        if not dropped:
+            dropped.append(True)
+            server.on_message(lambda message: socket.close(code=1001))  # the first frame never arrives
+
+    page.route_web_socket(re.compile(r"/ws/runs/"), drop_first)
+    page.goto("/")
+    _ask(page, DERIVATIVE)
+    rail = page.get_by_label("Reasoning, step by step")
+    expect(rail).to_have_attribute("aria-busy", "false", timeout=ANSWER_MS)
+    expect(rail.get_by_text("Computed with SymPy")).to_be_visible()
+    assert dropped
+    context.close()
+
+
+def test_a_key_is_shown_once_and_works(page: Page, product: Product) -> None:
+    page.goto("/keys")
+    page.get_by_role("button", name="Create a key").first.click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name").fill("notebook")
+    dialog.get_by_role("button", name="Create a key").click()
+    expect(dialog.get_by_text(re.compile(r"sk-svend-\w{20,}"))).to_be_visible()
+    key = re.search(r"sk-svend-\w+", dialog.inner_text())
+    assert key
+    answer = product.http.get("/v1/models", headers={"Authorization": f"Bearer {key[0]}"})
+    assert answer.status_code == 200
+    page.reload()
+    assert key[0] not in page.content()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_every_page_fits_and_has_its_picture(
+    browser: Browser, product: Product, screenshots: Path, scheme: str, width: int
+) -> None:
+    """Nothing is wider than the screen; the pictures are for people (var/screenshots)."""
+    context = browser.new_context(base_url=product.url, color_scheme=scheme, viewport={"width": width, "height": 860})  # type: ignore[arg-type]
+    page = context.new_page()
+    for name, path in {**PAGES, "sign-up": "/sign-up", "sign-in": "/sign-in"}.items():
+        page.goto(path)
+        page.wait_for_load_state("networkidle")
+        page.screenshot(path=screenshots / f"{name}-{scheme}-{width}.png")
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0, f"{path} at {width} px is {wide} px too wide"
+    page.goto("/")
+    _ask(page, DERIVATIVE)
+    expect(page.get_by_label("Reasoning, step by step")).to_have_attribute("aria-busy", "false", timeout=ANSWER_MS)
+    page.screenshot(path=screenshots / f"run-{scheme}-{width}.png")
+    context.close()
+
+
+def test_the_keyboard_alone_asks_and_walks_the_steps(page: Page) -> None:
+    page.goto("/")
+    page.keyboard.press("/")
+    page.keyboard.type(DERIVATIVE)
+    page.keyboard.press("Enter")
+    rail = page.get_by_label("Reasoning, step by step")
+    expect(rail).to_have_attribute("aria-busy", "false", timeout=ANSWER_MS)
+    page.keyboard.press("]")
+    assert page.evaluate("document.activeElement.closest('[data-step]') !== null")
