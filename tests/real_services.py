@@ -54,6 +54,7 @@ def _start_services() -> None:
     os.environ.setdefault("SVEND_SECRET_KEY", "only-for-tests-" + "x" * 40)
     os.environ.setdefault("SVEND_LOCAL", "1")
     if "DATABASE_URL" in os.environ and "REDIS_URL" in os.environ:
+        _own_valkey_database()
         return
     folder = Path(tempfile.mkdtemp(prefix="svend-test-"))
     _stack.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -70,6 +71,14 @@ def _start_services() -> None:
         command = services.valkey_command(folder / "valkey", port=port)
         _stack.enter_context(_started(command, partial(services.is_accepting, port), folder / "valkey.log"))
         os.environ["REDIS_URL"] = services.valkey_url(port)
+
+
+def _own_valkey_database() -> None:
+    """Under xdist each worker empties its Valkey between tests, so each needs a database of its own there."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if worker.startswith("gw"):
+        server, _, _ = os.environ["REDIS_URL"].rpartition("/")
+        os.environ["REDIS_URL"] = f"{server}/{int(worker[2:]) + 1}"
 
 
 @pytest.hookimpl(wrapper=True)

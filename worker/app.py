@@ -16,7 +16,7 @@ django.setup()
 from celery import Celery  # noqa: E402
 from django.conf import settings  # noqa: E402
 
-from backend.core.queue import TASK_HOLDS_SWEEP, TASK_NODES_PROBE, TASK_RUNS_SWEEP  # noqa: E402
+from backend.core.queue import TASK_HOLDS_SWEEP, TASK_LEDGER_CHECK, TASK_NODES_PROBE, TASK_RUNS_SWEEP  # noqa: E402
 
 TASK_SECONDS_MAX = 60  # hard limit: what is longer belongs in a row and the next tick
 TASK_SECONDS_SOFT = 55
@@ -26,6 +26,7 @@ VISIBILITY_SECONDS = 300
 RUNS_SWEEP_SECONDS = 5.0
 HOLDS_SWEEP_SECONDS = 30.0
 NODES_PROBE_SECONDS = 10.0
+LEDGER_CHECK_SECONDS = 600.0  # it reads whole tables
 
 app = Celery("svend", broker=settings.CELERY_BROKER_URL)
 app.conf.update(
@@ -50,6 +51,7 @@ app.conf.update(
     beat_schedule={
         "runs_sweep": {"task": TASK_RUNS_SWEEP, "schedule": RUNS_SWEEP_SECONDS},
         "holds_sweep": {"task": TASK_HOLDS_SWEEP, "schedule": HOLDS_SWEEP_SECONDS},
+        "ledger_check": {"task": TASK_LEDGER_CHECK, "schedule": LEDGER_CHECK_SECONDS},
         "nodes_probe": {"task": TASK_NODES_PROBE, "schedule": NODES_PROBE_SECONDS},
     },
     beat_max_loop_interval=5,

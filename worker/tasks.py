@@ -9,11 +9,14 @@ from typing import Any
 
 from backend.core.queue import (
     TASK_HOLDS_SWEEP,
+    TASK_LEDGER_CHECK,
     TASK_NODES_PROBE,
     TASK_RUN_ADVANCE,
     TASK_RUNS_SWEEP,
     enqueue,
 )
+from backend.metering.idempotency import idempotency_sweep
+from backend.metering.ledger_check import ledger_check_alarm
 from backend.metering.services import holds_sweep
 from backend.nodes.client import sessions_close
 from backend.nodes.services import nodes_probe
@@ -47,6 +50,12 @@ def runs_sweep() -> None:
 @app.task(name=TASK_HOLDS_SWEEP)
 def sweep_holds() -> None:
     holds_sweep(run_is_live=run_is_live)
+    idempotency_sweep()
+
+
+@app.task(name=TASK_LEDGER_CHECK)
+def check_ledger() -> None:
+    ledger_check_alarm()
 
 
 @app.task(name=TASK_NODES_PROBE)

@@ -27,7 +27,13 @@ class FileMail(BaseEmailBackend):
         for message in email_messages:
             stamp = timezone.now().strftime("%Y%m%dT%H%M%S.%f")
             (_folder() / f"{stamp}.eml").write_bytes(message.message().as_bytes())
-            log.info("mail.written", to=message.to, subject=message.subject, see=f"{settings.PUBLIC_URL}/dev/mail")
+            log.info(
+                "mail.written",
+                to=message.to,
+                subject=message.subject,
+                text=str(message.body),
+                see=f"{settings.PUBLIC_URL}/dev/mail",
+            )
         return len(email_messages)
 
 

@@ -20,7 +20,8 @@ TASK_RUN_ADVANCE = "worker.run_advance"
 TASK_RUNS_SWEEP = "worker.runs_sweep"
 TASK_HOLDS_SWEEP = "worker.holds_sweep"
 TASK_NODES_PROBE = "worker.nodes_probe"
-TASK_NAMES = frozenset({TASK_RUN_ADVANCE, TASK_RUNS_SWEEP, TASK_HOLDS_SWEEP, TASK_NODES_PROBE})
+TASK_LEDGER_CHECK = "worker.ledger_check"
+TASK_NAMES = frozenset({TASK_RUN_ADVANCE, TASK_RUNS_SWEEP, TASK_HOLDS_SWEEP, TASK_NODES_PROBE, TASK_LEDGER_CHECK})
 
 PUBLISH_TIMEOUT_SECONDS = 2  # a wake-up is not worth waiting longer for
 

@@ -13,7 +13,8 @@ from django.conf import settings
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.accounts.callers import Caller
-from backend.accounts.services import address_is_loopback, api_key_authenticate, caller_local, caller_of_user
+from backend.accounts.services import api_key_authenticate, caller_local, caller_of_user
+from backend.core.addresses import address_is_loopback
 from backend.core.errors import ApplicationError, NotAuthenticated, NotFound
 from backend.core.threads import service_call
 from backend.runs.follow import frames_follow

@@ -145,7 +145,10 @@ async def test_a_restarted_database_costs_no_request() -> None:
 
     def others_end() -> None:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+                " AND datname = current_database()"
+            )
 
     await asyncio.gather(*(service_call(Account.objects.count) for _ in range(8)))
     await service_call(others_end)

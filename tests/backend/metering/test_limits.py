@@ -2,13 +2,16 @@
 
 import dataclasses
 import re
+from collections.abc import Iterator
 
 import pytest
 
 from backend.accounts.callers import PERSON_SCOPES, Caller
 from backend.accounts.models import Account, ApiKey
-from backend.accounts.services import api_key_authenticate, api_key_revoke
-from backend.core.errors import NotAuthenticated
+from backend.accounts.services import api_key_authenticate, api_key_create, api_key_revoke
+from backend.core.errors import NotAuthenticated, ServiceUnavailable
+from backend.core.valkey import valkey
+from backend.metering import limits
 from backend.metering.limits import RateLimited, go_duration, limits_settle, limits_take
 
 CALLER = Caller(
@@ -69,6 +72,38 @@ def test_a_revocation_holds_at_once_even_for_a_cached_caller(account: Account, a
         limits_take(cached, 0)
     with pytest.raises(NotAuthenticated, match="revoked"):
         api_key_authenticate(raw)
+
+
+def test_a_restarted_valkey_is_full_buckets_not_an_error() -> None:
+    limits_take(CALLER, 900)
+    valkey().flushdb()
+    valkey().script_flush()
+    assert limits_take(CALLER, 0)["x-ratelimit-remaining-tokens"] == "1000"
+
+
+@pytest.fixture
+def _valkey_away(settings) -> Iterator[None]:
+    caches = (valkey, limits._take, limits._give_back)
+    for cached in caches:
+        cached.cache_clear()
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    yield
+    for cached in caches:
+        cached.cache_clear()
+
+
+@pytest.mark.usefixtures("_valkey_away")
+def test_without_valkey_a_metered_request_is_asked_to_come_back() -> None:
+    with pytest.raises(ServiceUnavailable) as refused:
+        limits_take(CALLER, 1)
+    assert (refused.value.status, refused.value.headers["retry-after"]) == (503, "1")
+    limits_settle(CALLER, reserved_tokens=9, used_tokens=1)  # nothing to raise about: it only gives back
+
+
+@pytest.mark.usefixtures("_valkey_away")
+def test_without_valkey_keys_are_read_from_the_database(account: Account) -> None:
+    _, raw = api_key_create(account_id=account.id, name="k")
+    assert api_key_authenticate(raw).account_id == account.id
 
 
 @pytest.mark.parametrize(
