@@ -4,6 +4,7 @@ People's spelling varies (x^2, x**2, x², 2x, 2*x, with and without spaces), but
 """
 
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,6 +40,8 @@ class Spelling:
     power: str  # "^", "**" or "²"
     times: str  # "" or "*"
     spaced: bool
+    is_bare: bool  # sin x, ln 2x instead of sin(x), ln(2x)
+    is_e: bool  # e^x instead of exp(x)
 
     @classmethod
     def draw(cls, rng: random.Random) -> "Spelling":
@@ -46,6 +49,8 @@ class Spelling:
             power=rng.choices(("^", "**", "²"), (75, 15, 10))[0],
             times=rng.choices(("", "*"), (80, 20))[0],
             spaced=rng.random() < 0.85,
+            is_bare=rng.random() < 0.15,
+            is_e=rng.random() < 0.5,
         )
 
     def raised(self, base: str, exponent: int) -> str:
@@ -83,6 +88,8 @@ class Spelling:
         """Factors side by side; a letter or digit before a name needs a mark between."""
         human = factors[0].human
         for factor in factors[1:]:
+            if " " in human and not human.endswith(")"):
+                human = f"({human})"  # sin x cos x would be one argument
             joint = self.times
             if not joint and not factor.human.startswith("("):
                 joint = " " if self.spaced else "*"
@@ -93,7 +100,14 @@ class Spelling:
         return Expression(self.raised(f"({inner.human})", exponent), f"({inner.python})**{exponent}")
 
     def call(self, function: str, inner: Expression) -> Expression:
-        return Expression(f"{function}({inner.human})", f"{_PYTHON_NAMES.get(function, function)}({inner.python})")
+        is_short = re.fullmatch(r"\d*[a-z]", inner.human) is not None
+        python = f"{_PYTHON_NAMES.get(function, function)}({inner.python})"
+        if function == "exp" and self.is_e:
+            exponent = inner.human if len(inner.human) == 1 else f"({inner.human})"
+            return Expression(f"e{'**' if self.power == '**' else '^'}{exponent}", python)
+        if self.is_bare and is_short and function not in ("exp", "sqrt"):
+            return Expression(f"{function} {inner.human}", python)
+        return Expression(f"{function}({inner.human})", python)
 
     def scaled(self, coefficient: int, inner: Expression) -> Expression:
         if coefficient == 1:

@@ -271,6 +271,15 @@ _SPOKEN_FORMS = (
 )
 
 
+_NUMBER_WORDS: dict[int, object] = dict(
+    enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+        "seventeen eighteen nineteen twenty".split()
+    )
+)
+_NUMBER_WORDS |= {30: "thirty", 40: "forty", 50: "fifty", 60: "sixty", 70: "seventy", 80: "eighty", 90: "ninety"}
+
+
 @family("spoken_sum")
 def spoken_sum(rng: ProblemRandom, phrasings: Split) -> Problem:
     words, python = rng.choice(_SPOKEN_FORMS)
@@ -287,8 +296,15 @@ def spoken_sum(rng: ProblemRandom, phrasings: Split) -> Problem:
         "e": 2 * rng.randint(6, 900),
         "big": a + rng.randint(1, 999),
     }
+    if rng.random() < 0.15:  # small numbers as words, too
+        values |= {"a": rng.randint(2, 20), "b": b % 19 + 2, "c": rng.randint(2, 20), "s": rng.randint(2, 12)}
+        values |= {"m": values["b"] * rng.randint(2, 60), "big": values["a"] + rng.randint(1, 99)}
+        spoken = {name: _NUMBER_WORDS.get(value, value) for name, value in values.items() if name != "p"}
+        spoken["p"] = values["p"]
+    else:
+        spoken = values
     expression = python.format(**values)
-    question, phrasing_id = SPOKEN.ask(rng, phrasings, w=words.format(**values))
+    question, phrasing_id = SPOKEN.ask(rng, phrasings, w=words.format(**spoken))
     question = question[0].upper() + question[1:] if rng.random() < 0.5 else question
     return Problem(
         family="spoken_sum",

@@ -393,7 +393,8 @@ def limit(rng: ProblemRandom, phrasings: Split) -> Problem:
     content = rng.content(POOL_DEAR)
     variable = content.choice(VARIABLES)
     expression, at = _limit_case(content, Spelling.draw(content), variable)
-    question, phrasing_id = LIMIT.ask(rng, phrasings, e=expression, v=variable, a=at)
+    spoken = "zero" if at == "0" and rng.random() < 0.2 else at
+    question, phrasing_id = LIMIT.ask(rng, phrasings, e=expression, v=variable, a=spoken)
     point = sympy.oo if at in ("infinity", "oo") else sympy.Integer(int(at))
     value = sympy.limit(expression.value, sympy.Symbol(variable), point)
     arguments = {"operation": "limit", "expression": expression.human, "variable": variable, "at": at}
