@@ -1,9 +1,11 @@
 """Two Django handlers in one process: /v1 runs V1_MIDDLEWARE, everything else runs MIDDLEWARE.
 
 Django has one middleware list for all; its own middlewares hop to a thread and back on every request, which
-the token path, without sessions and forms, should not pay.
+the token path, without sessions and forms, should not pay. Both sit behind a limit on the body's bytes, because
+Django writes a body of any size to disk before it looks at the request.
 """
 
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,6 +13,8 @@ from channels.auth import AuthMiddlewareStack
 from channels.security.websocket import AllowedHostsOriginValidator
 from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
+
+from backend.core.ids import request_id_make
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -27,14 +31,59 @@ class V1Handler(ASGIHandler):
             settings.MIDDLEWARE = pages
 
 
+# Twice what views accept (DATA_UPLOAD_MAX_MEMORY_SIZE): up to there they answer by themselves, in their words.
+BODY_BYTES_MAX = 2_097_152
+# A body above it is read and thrown away up to here, so that its sender gets to read the answer.
+DISCARDED_BYTES_MAX = 67_108_864
+
+TOO_LARGE = {
+    "message": "The request body is too large: at most 1 MB.",
+    "type": "invalid_request_error",
+    "param": None,
+    "code": "request_too_large",
+}
+
+
 class HttpRouter:
     def __init__(self) -> None:
         self.v1 = V1Handler()
         self.pages = ASGIHandler()
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if _declared_bytes(scope) > BODY_BYTES_MAX:
+            await _refuse_body(receive, send)
+            return
         handler = self.v1 if scope["path"].startswith("/v1/") else self.pages
-        await handler(scope, receive, send)  # type: ignore[arg-type]
+        await handler(scope, _receive_limited(receive), send)  # type: ignore[arg-type]
+
+
+def _declared_bytes(scope: dict[str, Any]) -> int:
+    text = dict(scope["headers"]).get(b"content-length", b"0")
+    return int(text) if text.isdigit() else 0
+
+
+def _receive_limited(receive: Receive) -> Receive:
+    """Counts a body that did not declare its length; past the limit the sender is taken to have gone."""
+    num_bytes = 0
+
+    async def limited() -> dict[str, Any]:
+        nonlocal num_bytes
+        message = await receive()
+        num_bytes += len(message.get("body", b""))
+        return message if num_bytes <= BODY_BYTES_MAX else {"type": "http.disconnect"}
+
+    return limited
+
+
+async def _refuse_body(receive: Receive, send: Send) -> None:
+    num_bytes, has_more = 0, True
+    while has_more and num_bytes <= DISCARDED_BYTES_MAX:
+        message = await receive()
+        num_bytes += len(message.get("body", b""))
+        has_more = bool(message.get("more_body"))
+    headers = [(b"content-type", b"application/json"), (b"x-request-id", request_id_make().encode())]
+    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps({"error": TOO_LARGE}).encode()})
 
 
 class OriginRouter:

@@ -208,3 +208,27 @@ async def test_the_token_path_runs_the_lean_handler() -> None:
     headers = dict((await call.receive_output())["headers"])
     assert b"x-request-id" in headers
     assert headers[b"openai-version"] == b"2020-10-01"
+
+
+async def _http_answer(headers: list[tuple[bytes, bytes]], chunks: list[bytes]) -> list[dict[str, object]]:
+    from backend.core.handlers import HttpRouter
+
+    scope = {"type": "http", "method": "POST", "path": "/v1/none", "query_string": b"", "headers": headers}
+    call = ApplicationCommunicator(HttpRouter(), scope)
+    for position, chunk in enumerate(chunks):
+        more_body = position < len(chunks) - 1
+        await call.send_input({"type": "http.request", "body": chunk, "more_body": more_body})
+    await call.wait(timeout=20)
+    return [call.output_queue.get_nowait() for _ in range(call.output_queue.qsize())]
+
+
+async def test_a_huge_body_is_refused_in_the_one_shape() -> None:
+    body = b"x" * 3_000_000
+    start, content = await _http_answer([(b"content-length", str(len(body)).encode())], [body])
+    assert start["status"] == 413
+    assert b"request_too_large" in content["body"]
+
+
+async def test_a_huge_body_without_a_length_is_not_kept() -> None:
+    assert await _http_answer([], [b"x" * 1_000_000] * 5) == []  # as if its sender had gone
+    assert (await _http_answer([], [b"{}"]))[0]["status"] == 404
