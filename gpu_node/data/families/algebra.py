@@ -44,7 +44,7 @@ FACTOR = Phrasings(
 )
 
 
-@family("factor")
+@family("factor", weight=0.8)
 def factor(rng: ProblemRandom, phrasings: Split) -> Problem:
     content = rng.content(POOL)
     variable = content.choice(VARIABLES)
@@ -105,7 +105,7 @@ EXPAND = Phrasings(
 )
 
 
-@family("expand")
+@family("expand", weight=0.8)
 def expand(rng: ProblemRandom, phrasings: Split) -> Problem:
     content = rng.content(POOL)
     variable = content.choice(VARIABLES)
@@ -171,7 +171,7 @@ ROOTS = Phrasings(
 )
 
 
-@family("roots")
+@family("roots", weight=0.9)
 def roots(rng: ProblemRandom, phrasings: Split) -> Problem:
     content = rng.content(POOL)
     variable = content.choice(VARIABLES)

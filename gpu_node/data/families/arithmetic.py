@@ -108,7 +108,7 @@ def arithmetic_chain(rng: ProblemRandom, phrasings: Split) -> Problem:
     return _evaluated("arithmetic_chain", rng, phrasings, expression=text, value=value, thought="A sum: evaluate it.")
 
 
-@family("tiny_sum", weight=0.5)
+@family("tiny_sum", weight=0.4)
 def tiny_sum(rng: ProblemRandom, phrasings: Split) -> Problem:
     """Small enough to know by heart: answered with no tool."""
     a, b = rng.randint(0, 10), rng.randint(0, 10)
@@ -181,7 +181,7 @@ def decimals(rng: ProblemRandom, phrasings: Split) -> Problem:
 _POWER_WORDS = ("{a}^{b}", "{a}**{b}", "{a}^{b}", "{a} ^ {b}")
 
 
-@family("powers")
+@family("powers", weight=0.8)
 def powers(rng: ProblemRandom, phrasings: Split) -> Problem:
     content = rng.content(4000)
     kind = content.random()

@@ -39,7 +39,7 @@ BASE = Phrasings(
 _BASES = (("binary", "b"), ("base 2", "b"), ("hexadecimal", "x"), ("base 16", "x"), ("octal", "o"), ("base 8", "o"))
 
 
-@family("base_conversion")
+@family("base_conversion", weight=0.8)
 def base_conversion(rng: ProblemRandom, phrasings: Split) -> Problem:
     number = rng.randint(5, rng.choice((64, 300, 5000)))
     if rng.random() < 0.65:

@@ -241,7 +241,7 @@ def _integrand(rng: ProblemRandom, spelling: Spelling, variable: str) -> Express
     return spelling.product(spelling.polynomial([1, 0], variable), spelling.call(name, inner))
 
 
-@family("integral", weight=1.2)
+@family("integral", weight=1.0)
 def integral(rng: ProblemRandom, phrasings: Split) -> Problem:
     content = rng.content(POOL_DEAR)
     variable = content.choice(VARIABLES)
@@ -443,7 +443,7 @@ SERIES = Phrasings(
 )
 
 
-@family("series", weight=0.5)
+@family("series", weight=0.4)
 def series(rng: ProblemRandom, phrasings: Split) -> Problem:
     content = rng.content(250)
     variable = content.choice(("x", "x", "x", "t", "z", "y"))

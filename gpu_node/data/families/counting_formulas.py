@@ -137,7 +137,7 @@ BINOMIAL = Phrasings(
 )
 
 
-@family("factorial", weight=0.6)
+@family("factorial", weight=0.4)
 def factorial(rng: ProblemRandom, phrasings: Split) -> Problem:
     number = rng.randint(3, 20)
     return python_problem(
@@ -149,7 +149,7 @@ def factorial(rng: ProblemRandom, phrasings: Split) -> Problem:
     )
 
 
-@family("binomial", weight=0.7)
+@family("binomial", weight=0.5)
 def binomial(rng: ProblemRandom, phrasings: Split) -> Problem:
     number = rng.randint(4, 30)
     chosen = rng.randint(2, min(number - 1, 8))

@@ -134,7 +134,7 @@ QUADRATIC = Phrasings(
 )
 
 
-@family("quadratic_equation", weight=1.3)
+@family("quadratic_equation", weight=1.0)
 def quadratic_equation(rng: ProblemRandom, phrasings: Split) -> Problem:
     content = rng.content(POOL)
     variable = content.choice(VARIABLES)

@@ -116,7 +116,7 @@ def _call(expression: str) -> tuple[Call, ...]:
     return (Call("symbolic_math", {"operation": "matrix", "expression": expression}),)
 
 
-@family("determinant", weight=0.8)
+@family("determinant", weight=0.6)
 def determinant(rng: ProblemRandom, phrasings: Split) -> Problem:
     content = rng.content(POOL)
     rows = _rows(content, content.choice((2, 2, 2, 3)), content.choice((5, 9, 9, 20)))
@@ -134,7 +134,7 @@ def determinant(rng: ProblemRandom, phrasings: Split) -> Problem:
     )
 
 
-@family("matrix_inverse", weight=0.7)
+@family("matrix_inverse", weight=0.5)
 def matrix_inverse(rng: ProblemRandom, phrasings: Split) -> Problem:
     content = rng.content(POOL)
     rows = _rows(content, 2)

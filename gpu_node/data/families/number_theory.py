@@ -94,7 +94,7 @@ def gcd(rng: ProblemRandom, phrasings: Split) -> Problem:
     )
 
 
-@family("lcm")
+@family("lcm", weight=0.8)
 def lcm(rng: ProblemRandom, phrasings: Split) -> Problem:
     numbers = [rng.randint(2, rng.choice((15, 40, 120))) for _ in range(rng.choice((2, 2, 2, 2, 3)))]
     joined = ", ".join(map(str, numbers))
@@ -141,7 +141,7 @@ REMAINDER = Phrasings(
 )
 
 
-@family("remainder")
+@family("remainder", weight=0.7)
 def remainder(rng: ProblemRandom, phrasings: Split) -> Problem:
     a, b = rng.randint(20, rng.choice((200, 2000, 99_999))), rng.randint(3, rng.choice((12, 60, 300)))
     return python_problem(

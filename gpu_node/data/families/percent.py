@@ -90,7 +90,7 @@ PERCENT_CHANGE = Phrasings(
 _THINGS = ("shirt", "bike", "phone", "book", "lamp", "coat", "chair", "camera", "guitar", "bag", "watch", "table")
 
 
-@family("percent_change", weight=0.7)
+@family("percent_change", weight=0.6)
 def percent_change(rng: ProblemRandom, phrasings: Split) -> Problem:
     part, whole = rng.choice((5, 10, 15, 20, 25, 30, 40, 50, rng.randint(1, 90))), rng.randint(2, 60) * 20
     is_up = rng.random() < 0.5

@@ -42,7 +42,7 @@ IS_PRIME = Phrasings(
 )
 
 
-@family("is_prime")
+@family("is_prime", weight=0.5)
 def is_prime(rng: ProblemRandom, phrasings: Split) -> Problem:
     number = rng.randint(10, rng.choice((99, 999, 9999, 99_999)))
     if rng.random() < 0.5:
@@ -94,7 +94,7 @@ FACTORISE = Phrasings(
 )
 
 
-@family("prime_factors")
+@family("prime_factors", weight=0.5)
 def prime_factors(rng: ProblemRandom, phrasings: Split) -> Problem:
     number = rng.randint(12, rng.choice((200, 2000, 20_000)))
     if rng.random() < 0.5:
@@ -178,7 +178,7 @@ COUNT_DIVISORS = Phrasings(
 )
 
 
-@family("divisors")
+@family("divisors", weight=0.5)
 def divisors(rng: ProblemRandom, phrasings: Split) -> Problem:
     number = rng.randint(6, 60) * rng.choice((1, 1, 2, 3))
     return python_problem(
@@ -192,7 +192,7 @@ def divisors(rng: ProblemRandom, phrasings: Split) -> Problem:
     )
 
 
-@family("count_divisors", weight=0.7)
+@family("count_divisors", weight=0.4)
 def count_divisors(rng: ProblemRandom, phrasings: Split) -> Problem:
     number = rng.randint(6, rng.choice((100, 1000, 5000)))
     return python_problem(

@@ -160,7 +160,7 @@ def sum_of_powers(rng: ProblemRandom, phrasings: Split) -> Problem:
     )
 
 
-@family("which_powers", weight=0.6)
+@family("which_powers", weight=0.4)
 def which_powers(rng: ProblemRandom, phrasings: Split) -> Problem:
     power = rng.choice((2, 2, 3, 3, 4))
     number = _number(rng, power, 2)
