@@ -136,24 +136,24 @@ async def ask_freely(orchestrator: Orchestrator, problems: Sequence[Problem]) ->
 
 
 def questions_read(path: Path) -> list[Problem]:
-    """A JSON line each: question, answer, kind. Raises ValueError with the line's number."""
+    """A JSON line each: kind, question, grade (how the answer is graded), answer. Raises ValueError with the line."""
     problems = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         try:
             row = json.loads(line)
             problems.append(
                 Problem(
-                    family="free",
+                    family=row["kind"],
                     question=row["question"],
                     thought="",
                     calls=(),
                     conclusion="",
                     answer=row["answer"],
-                    answer_kind=row["kind"],
+                    answer_kind=row["grade"],
                 )
             )
         except (KeyError, TypeError, json.JSONDecodeError) as error:
-            raise ValueError(f"{path}, line {number}: needs question, answer and kind: {error!r}") from error
+            raise ValueError(f"{path}, line {number}: needs kind, question, grade and answer: {error!r}") from error
     return problems
 
 

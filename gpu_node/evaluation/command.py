@@ -74,6 +74,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--n", type=int, default=50, help="problems a family and mode")
     parser.add_argument("--critic-n", type=int, default=12, help="samples a family for the critic's AUC")
     parser.add_argument("--modes", default="own,held_out,no_tools,critic", help="of own, held_out, no_tools, critic")
-    parser.add_argument("--questions", type=Path, help="JSON lines of question, answer, kind: also asked")
+    parser.add_argument("--questions", type=Path, help="JSON lines of kind, question, grade, answer: also asked")
     parser.add_argument("--out", type=Path, help="JSON file for the figures")
     return parser
