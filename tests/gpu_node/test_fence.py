@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -340,16 +341,11 @@ async def test_many_calls_leak_neither_descriptors_nor_processes(executor: ToolE
         assert await run(executor, "print(1)") == ("ok", "1")
     await asyncio.sleep(0.5)
     assert len(os.listdir("/proc/self/fd")) <= before + 4  # the guests that wait come and go
-    assert "Z" not in [_state(child) for child in _children()]
+    assert "Z" not in [_state(child) for child in _children_of(str(os.getpid()))]
 
 
-def _children() -> list[str]:
-    me = str(os.getpid())
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and _stat(entry.name)[1:2] == [me]:
-            found.append(entry.name)
-    return found
+def _children_of(parent: str) -> list[str]:
+    return [entry.name for entry in Path("/proc").iterdir() if _stat(entry.name)[1:2] == [parent]]
 
 
 def _stat(pid: str) -> list[str]:
@@ -390,6 +386,46 @@ async def test_bwrap_is_started_with_an_empty_environment() -> None:
 async def test_each_way_to_start_a_guest_holds(identity: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gpu_node.tools.fence_selftest.identities", lambda: (identity,))
     assert await fence_choose() == FenceChoice(identity=identity)  # type: ignore[arg-type]
+
+
+NODE = """
+import asyncio, json
+from gpu_node.tools.executor import ToolExecutor
+
+async def main():
+    executor = ToolExecutor(shelves={"execute_python": 2})
+    await executor.start()
+    code = json.dumps({"code": "while True: pass"})
+    call = asyncio.create_task(executor.call("execute_python", code, timeout_seconds=60))
+    await asyncio.sleep(0.5)
+    guests = [await asyncio.shield(guest) for guest in executor._pool._shelves["execute_python"]]
+    print(*(guest.process.process.pid for guest in guests), flush=True)
+    await call
+
+asyncio.run(main())
+"""
+
+
+async def test_a_killed_node_leaves_no_guest() -> None:
+    node = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", NODE, cwd=CHECKOUT, stdout=asyncio.subprocess.PIPE
+    )
+    assert node.stdout is not None
+    try:
+        waiting = (await asyncio.wait_for(node.stdout.readline(), 60)).decode().split()
+        guests = {*waiting, *_children_of(str(node.pid))}
+        inside = {child for guest in guests for child in _children_of(guest)}
+    finally:
+        node.kill()
+        await node.wait()
+    assert len(guests) >= 2  # the one that loops, and those that wait
+    assert inside
+    for _ in range(100):
+        left = {pid for pid in guests | inside if _state(pid) not in ("", "Z")}
+        if not left:
+            break
+        await asyncio.sleep(0.05)
+    assert not left
 
 
 async def test_without_a_fence_nothing_runs() -> None:
