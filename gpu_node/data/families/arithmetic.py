@@ -181,8 +181,32 @@ def decimals(rng: ProblemRandom, phrasings: Split) -> Problem:
 _POWER_WORDS = ("{a}^{b}", "{a}**{b}", "{a}^{b}", "{a} ^ {b}")
 
 
+def _spoken_root(rng: ProblemRandom, phrasings: Split) -> Problem:
+    base = rng.randint(2, 60)
+    words, expression = rng.choice(
+        (
+            (f"the square root of {base**2}", f"sqrt({base**2})"),
+            (f"the square root of {base**2}", f"sqrt({base**2})"),
+            (f"the cube root of {base**3}", f"root({base**3}, 3)"),
+        )
+    )
+    question, phrasing_id = SPOKEN.ask(rng, phrasings, w=words)
+    return Problem(
+        family="powers",
+        question=question,
+        thought="A root: evaluate.",
+        calls=(Call("symbolic_math", {"operation": "evaluate", "expression": expression}),),
+        conclusion="That is the value.",
+        answer=str(base),
+        answer_kind="number",
+        phrasing_id=phrasing_id,
+    )
+
+
 @family("powers", weight=0.8)
 def powers(rng: ProblemRandom, phrasings: Split) -> Problem:
+    if rng.random() < 0.15:
+        return _spoken_root(rng, phrasings)
     content = rng.content(4000)
     kind = content.random()
     a, b = content.randint(2, 25), content.randint(2, 9)
