@@ -4,7 +4,7 @@ import importlib.metadata
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,10 +48,11 @@ def _packages() -> Finding:
 
 
 def _services() -> Iterator[Finding]:
-    for name, variable, find in (
+    binaries: tuple[tuple[str, str, Callable[[], str]], ...] = (
         ("postgres", "DATABASE_URL", lambda: services.postgres_binary("postgres")),
         ("valkey", "REDIS_URL", lambda: services.valkey_command(Path("."), port=1)[0]),
-    ):
+    )
+    for name, variable, find in binaries:
         if os.environ.get(variable):
             yield Finding(name, True, f"{variable} is set; the embedded one is not used")
             continue
