@@ -349,7 +349,7 @@ export const t = {
     email: "E-mail",
     password: "Password",
     newPassword: "New password",
-    passwordHint: "At least 8 characters; pasting is welcome.",
+    passwordHint: "At least 10 characters; pasting is welcome.",
     show: "Show",
     hide: "Hide",
     signInTitle: "Sign in",

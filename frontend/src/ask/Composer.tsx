@@ -70,7 +70,12 @@ export function Composer(props: ComposerProps) {
           {problem}
         </p>
       )}
-      <div className="flex flex-wrap items-center gap-2 px-3 pt-1.5 pb-3">
+      {props.hint && (
+        <p aria-hidden="true" className="figures px-4 pt-1 text-xs text-soft sm:hidden">
+          {t.ask.priceHintShort(props.hint.mostNanoUsd)}
+        </p>
+      )}
+      <div className="flex items-center gap-2 px-3 pt-1.5 pb-3">
         <Switch
           label={t.ask.tools}
           hint={t.ask.toolsHint}
@@ -88,11 +93,6 @@ export function Composer(props: ComposerProps) {
           {props.hint && t.ask.priceHint(props.hint.low, props.hint.high, props.hint.mostNanoUsd)}
           <span className="sr-only"> {t.ask.keyHint}</span>
         </p>
-        {props.hint && (
-          <p aria-hidden="true" className="figures text-xs text-soft sm:hidden">
-            {t.ask.priceHintShort(props.hint.mostNanoUsd)}
-          </p>
-        )}
         {props.onStop ? (
           <Button onClick={props.onStop} disabled={props.isStopping} aria-keyshortcuts="Escape">
             {props.isStopping ? t.ask.stopping : t.ask.stop}

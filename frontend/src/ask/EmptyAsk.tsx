@@ -1,4 +1,5 @@
 import { t } from "../strings";
+import { TinyBanner } from "./TinyBanner";
 
 /** Before the first question: what this is, and three questions that each show a tool. */
 export function EmptyAsk({ onAsk }: { onAsk: (question: string) => void }) {
@@ -24,6 +25,9 @@ export function EmptyAsk({ onAsk }: { onAsk: (question: string) => void }) {
           </li>
         ))}
       </ul>
+      <div className="sm:hidden">
+        <TinyBanner />
+      </div>
     </div>
   );
 }

@@ -44,9 +44,9 @@ export function AskPage() {
   useEffect(() => draftWrite(draft), [draft]);
 
   const ask = useMutation({
-    mutationFn: async (asked: Draft) => {
+    mutationFn: async ({ asked, again }: { asked: Draft; again: boolean }) => {
       const body = { question: asked.question.trim(), allow_tools: asked.allowTools, verify: asked.verify };
-      if (conversationId) {
+      if (again && conversationId) {
         await conversationAsk(conversationId, body);
         await queryClient.invalidateQueries(conversationQuery(conversationId));
         return conversationId;
@@ -58,16 +58,19 @@ export function AskPage() {
       });
       return begun.conversation.id;
     },
-    onSuccess: (id) => {
-      setDraft((current) => ({ ...current, question: "" }));
+    onSuccess: (id, { again }) => {
+      if (!again) setDraft((current) => ({ ...current, question: "" }));
       void queryClient.invalidateQueries({ queryKey: ["history"] });
       void queryClient.invalidateQueries({ queryKey: ["me"] });
       if (id !== conversationId) void navigate({ to: "/c/$conversationId", params: { conversationId: id } });
     },
   });
-  const send = (asked: Draft) => !ask.isPending && ask.mutate(asked);
+  // A new question stands by itself: the model reads no earlier ones. Asking the same again joins its conversation.
+  const send = (asked: Draft, again = false) => {
+    if (!ask.isPending) ask.mutate({ asked, again });
+  };
   const sendAgain = (run: Run) =>
-    send({ question: run.question, allowTools: run.allow_tools, verify: run.verify });
+    send({ question: run.question, allowTools: run.allow_tools, verify: run.verify }, true);
   const edit = (run: Run) => {
     setDraft({ question: run.question, allowTools: run.allow_tools, verify: run.verify });
     box.current?.focus();
@@ -77,7 +80,7 @@ export function AskPage() {
     <div className="mx-auto flex min-h-dvh w-full max-w-[1200px] flex-col px-13 max-lg:px-8 max-md:min-h-[calc(100dvh-56px)] max-md:px-4">
       <div className="flex-1 pt-8 pb-10 max-md:pt-5">
         {ask.isPending ? (
-          <PendingRun question={ask.variables.question.trim()} />
+          <PendingRun question={ask.variables.asked.question.trim()} />
         ) : conversationId && conversation.isPending ? (
           <Skeleton />
         ) : conversationId && conversation.isError ? (
@@ -112,7 +115,6 @@ export function AskPage() {
           <TinyBanner />
         </div>
       </div>
-      <div className="order-first pt-3 sm:hidden">{!newest && <TinyBanner />}</div>
     </div>
   );
 }

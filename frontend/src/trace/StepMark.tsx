@@ -9,7 +9,10 @@ const VERDICT_FILL: Record<Verdict, string> = {
 
 export function StepMark({ step, isLive }: { step: Step | null; isLive: boolean }) {
   return (
-    <span aria-hidden="true" className="absolute top-[7px] left-0 grid size-5 place-items-center">
+    <span
+      aria-hidden="true"
+      className={`absolute left-0 grid size-5 place-items-center ${step?.kind === "tool" ? "top-[9px]" : "top-[4px]"}`}
+    >
       {isLive && <span className="breathing absolute size-5 rounded-full bg-wash" />}
       <Shape step={step} isLive={isLive} />
     </span>

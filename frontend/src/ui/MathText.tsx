@@ -45,9 +45,5 @@ function Formula({ latex }: { latex: string }) {
       isGone = true;
     };
   }, [latex]);
-  return (
-    <span ref={element} className="inline-block max-w-full overflow-x-auto overflow-y-hidden align-baseline">
-      {latex}
-    </span>
-  );
+  return <span ref={element}>{latex}</span>;
 }

@@ -15,7 +15,7 @@ export function PageFrame({
 }) {
   useTitle(title);
   return (
-    <div className="mx-auto flex w-full max-w-[1080px] flex-col gap-6 px-13 pt-8 pb-16 max-lg:px-8 max-md:px-4 max-md:pt-4">
+    <div className="mx-auto flex w-full max-w-[1200px] flex-col gap-6 px-13 pt-8 pb-16 max-lg:px-8 max-md:px-4 max-md:pt-4">
       <header className="flex flex-wrap items-end justify-between gap-4">
         <div className="flex flex-col gap-1">
           <h1 className="font-serif text-xl font-semibold tracking-[-0.01em]">{title}</h1>

@@ -116,7 +116,11 @@ function NavLink(props: { to: string; label: string; hotkey?: string; alsoUnder?
       className={`${NAV} ${isHere ? "bg-sunk font-medium text-ink" : "text-soft hover:text-ink"}`}
     >
       {props.label}
-      {props.hotkey && <Kbd>{props.hotkey.toUpperCase()}</Kbd>}
+      {props.hotkey && (
+        <span className="max-md:hidden">
+          <Kbd>{props.hotkey.toUpperCase()}</Kbd>
+        </span>
+      )}
     </Link>
   );
 }

@@ -1,5 +1,5 @@
 /** Cost per day, stacked by kind of token, drawn as SVG; the same numbers as a table behind a toggle. */
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import type { UsageDay } from "../api/types";
 import { dayMonth } from "../format/dates";
 import { count, money } from "../format/numbers";
@@ -7,11 +7,12 @@ import { t } from "../strings";
 import { usageKinds } from "../trace/trace_views";
 import { scaleOf } from "./days";
 
-const WIDTH = 960;
+const WIDTH_MIN = 280;
 const HEIGHT = 220;
 const LEFT = 84; // room for "$0.000636" inside the frame
 const BOTTOM = 26;
 const TOP = 12;
+const LABEL_PX = 76; // a day's name and the space around it
 
 const KINDS = [
   { name: "prompt", label: t.usage.kinds.prompt, opacity: 0.28 },
@@ -53,9 +54,10 @@ export function DayChart({ days, priceNanoUsd }: { days: UsageDay[]; priceNanoUs
 function Bars({ days, priceNanoUsd }: { days: UsageDay[]; priceNanoUsd: number }) {
   const { top, ticks } = scaleOf(Math.max(...days.map((day) => day.cost_nano_usd)));
   const y = (nanoUsd: number) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - nanoUsd / top);
-  const slot = (WIDTH - LEFT) / days.length;
-  const width = Math.max(3, Math.min(28, slot * 0.62));
-  const labelEvery = Math.ceil(days.length / 8);
+  const [frame, frameWidth] = useWidth();
+  const slot = (frameWidth - LEFT) / days.length;
+  const width = Math.max(1.5, Math.min(28, slot * 0.62));
+  const labelEvery = Math.ceil((days.length * LABEL_PX) / (frameWidth - LEFT));
   return (
     <div className="scrolls">
       <svg
@@ -66,7 +68,7 @@ function Bars({ days, priceNanoUsd }: { days: UsageDay[]; priceNanoUsd: number }
       >
         {ticks.map((tick) => (
           <g key={tick}>
-            <line x1={LEFT} x2={WIDTH} y1={y(tick)} y2={y(tick)} className="stroke-line" />
+            <line x1={LEFT} x2={frameWidth} y1={y(tick)} y2={y(tick)} className="stroke-line" />
             <text x={LEFT - 12} y={y(tick) + 4} textAnchor="end" className="figures fill-soft text-[11.5px]">
               {money(tick)}
             </text>
@@ -103,6 +105,21 @@ function Bars({ days, priceNanoUsd }: { days: UsageDay[]; priceNanoUsd: number }
   );
 }
 
+/** The frame's own width in pixels, so that the type keeps its size on a phone. */
+function useWidth() {
+  const frame = useRef<HTMLDivElement>(null);
+  const [width, setWidth] = useState(WIDTH_MIN);
+  useEffect(() => {
+    if (!frame.current) return;
+    const observer = new ResizeObserver(([entry]) => {
+      if (entry) setWidth(Math.max(WIDTH_MIN, Math.floor(entry.contentRect.width)));
+    });
+    observer.observe(frame.current);
+    return () => observer.disconnect();
+  }, []);
+  return [frame, width] as const;
+}
+
 interface StackProps {
   day: UsageDay;
   priceNanoUsd: number;
@@ -117,7 +134,7 @@ function Stack({ day, priceNanoUsd, x, width, y }: StackProps) {
   const listed = kinds.total * priceNanoUsd;
   const scale = listed > 0 ? (day.cost_nano_usd / listed) * priceNanoUsd : 0;
   let base = 0;
-  return KINDS.map((kind) => {
+  const bars = KINDS.map((kind) => {
     const from = base;
     base += kinds[kind.name] * scale;
     return (
@@ -132,6 +149,12 @@ function Stack({ day, priceNanoUsd, x, width, y }: StackProps) {
       />
     );
   });
+  return (
+    <>
+      <rect x={x} width={width} y={y(base)} height={Math.max(0, y(0) - y(base))} className="fill-paper" />
+      {bars}
+    </>
+  );
 }
 
 function DayTable({ days }: { days: UsageDay[] }) {

@@ -20,7 +20,7 @@ export function RunTable({ rows, onMore, isLoadingMore }: RunTableProps) {
       <table className="figures w-full text-right text-sm max-lg:block">
         <caption className="sr-only">{t.usage.runs}</caption>
         <thead className="max-lg:sr-only">
-          <tr className="border-b border-line text-soft">
+          <tr className="border-b border-line align-bottom text-soft">
             <th className="py-2 pr-4 text-left font-medium">{columns.when}</th>
             <th className="py-2 pr-4 text-left font-medium">{columns.question}</th>
             <th className="py-2 pr-4 text-left font-medium">{columns.key}</th>
@@ -46,7 +46,7 @@ export function RunTable({ rows, onMore, isLoadingMore }: RunTableProps) {
   );
 }
 
-const CELL = "py-2.5 pr-4 whitespace-nowrap max-lg:hidden";
+const CELL = "py-2.5 whitespace-nowrap max-lg:hidden";
 
 function Row({ row }: { row: UsageRun }) {
   const kinds = usageKinds(row);
@@ -71,12 +71,14 @@ function Row({ row }: { row: UsageRun }) {
           {row.question}
         </Link>
       </td>
-      <td className={`${CELL} max-w-40 truncate text-left text-soft`}>{row.api_key_name ?? t.usage.page}</td>
-      <td className={CELL}>{count(kinds.prompt)}</td>
-      <td className={CELL}>{count(kinds.toolResults)}</td>
-      <td className={CELL}>{count(kinds.reasoning)}</td>
-      <td className={CELL}>{count(kinds.answer)}</td>
-      <td className={`${CELL} pr-0 ${row.is_billable ? "" : "text-soft"}`}>{cost}</td>
+      <td className={`${CELL} max-w-40 pr-4 truncate text-left text-soft`}>
+        {row.api_key_name ?? t.usage.page}
+      </td>
+      <td className={`${CELL} pr-4`}>{count(kinds.prompt)}</td>
+      <td className={`${CELL} pr-4`}>{count(kinds.toolResults)}</td>
+      <td className={`${CELL} pr-4`}>{count(kinds.reasoning)}</td>
+      <td className={`${CELL} pr-4`}>{count(kinds.answer)}</td>
+      <td className={`${CELL} ${row.is_billable ? "" : "text-soft"}`}>{cost}</td>
     </tr>
   );
 }
