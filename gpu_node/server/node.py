@@ -23,6 +23,7 @@ from gpu_node.server.run_store import RunStore
 
 SYNC_SECONDS = 1.0  # what a power cut may lose; a killed process loses nothing
 TRIM_SECONDS = 3600.0
+TOOLS_CLOSE_SECONDS = 2.0  # a guest that is just starting need not be waited for: it dies with its parent
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +74,10 @@ class Node:
         await self.runs.stop()
         if self._keeping is not None:
             self._keeping.cancel()
-        await self.tools.close()
+        try:
+            await asyncio.wait_for(self.tools.close(), timeout=TOOLS_CLOSE_SECONDS)
+        except TimeoutError:
+            logger.warning("the tools were still starting; they end with this process")
         self.engine_close()
         self.store.logs_sync()
 
