@@ -84,10 +84,16 @@ class Attention(nn.Module):
         if cache is not None:
             k_BKTD, v_BKTD = cache.extend(self.layer, k_BKTD, v_BKTD)
         group = self.num_heads // self.num_kv_heads
-        if group > 1:
+        if group > 1 and cache is None:
             k_BKTD, v_BKTD = (t.repeat_interleave(group, dim=1) for t in (k_BKTD, v_BKTD))
+        # Over a cache the heads are shared inside the kernel: repeating would copy the whole past for every token.
         out_BHTD = F.scaled_dot_product_attention(
-            q_BHTD, k_BKTD, v_BKTD, attn_mask=mask_B1TS, is_causal=mask_B1TS is None
+            q_BHTD,
+            k_BKTD,
+            v_BKTD,
+            attn_mask=mask_B1TS,
+            is_causal=mask_B1TS is None,
+            enable_gqa=group > 1 and cache is not None,
         )
         return self.o_proj(out_BHTD.transpose(1, 2).reshape(B, T, -1))
 

@@ -90,6 +90,9 @@ class ToolCallParser:
         elif token_id == special.end:
             self._end_step(parts)
             parts.append(TurnEnd())
+        elif token_id == special.tool_call_end:
+            self._end_step(parts)
+            parts.append(CallFound((), (), "a call was closed that was not opened"))
         elif token_id not in self._markup:
             if self._step is None:
                 self._begin_step("answer", parts)

@@ -1,6 +1,6 @@
 """Builds a node from checkpoint folders: the torch engine, the critic, the real tools.
 
-Imports torch; `loading` does not. Threads: the engine computes on all cores that this process may use.
+Imports torch; `loading` does not.
 """
 
 import os
@@ -25,14 +25,17 @@ from gpu_node.server.run_service import RUNS_MAX
 from gpu_node.tools.executor import ToolExecutor
 
 THREADS_MAX = 8  # a model that runs on a CPU is small: more threads only wait for each other
+# Below this many parameters one thread computes a step: the others' waiting for each other costs more than they give,
+# most of all on cores that the tools and the web server want too.
+ONE_THREAD_PARAMETERS_MAX = 20_000_000
 
 
 def node_from_checkpoint(
     *, folder: Path, verifier_folder: Path | None, state: Path, name: str, model: str, runs_max: int = RUNS_MAX
 ) -> Node:
     """Raises FileNotFoundError and ValueError: a folder that is no checkpoint of ours."""
-    threads_set()
     transformer, config = load_checkpoint(folder)
+    threads_set(transformer.num_parameters)
     tokenizer = tokenizer_load(folder)
     engine = TorchEngine(transformer, vocab_used=tokenizer.get_vocab_size())
     loaded = [
@@ -69,8 +72,9 @@ def node_from_checkpoint(
     return node
 
 
-def threads_set() -> None:
-    torch.set_num_threads(min(THREADS_MAX, len(os.sched_getaffinity(0))))
+def threads_set(num_parameters: int) -> None:
+    num_cores = len(os.sched_getaffinity(0))
+    torch.set_num_threads(1 if num_parameters <= ONE_THREAD_PARAMETERS_MAX else min(THREADS_MAX, num_cores))
 
 
 def _critic_load(folder: Path, *, tokenizer_of: Path) -> tuple[LoadedVerifier, LoadedModel]:

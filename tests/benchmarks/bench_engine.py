@@ -21,6 +21,7 @@ from gpu_node.inference.engine import TorchEngine
 from gpu_node.model.checkpoint import load_checkpoint
 from gpu_node.model.config import PRESETS
 from gpu_node.model.transformer import Transformer
+from gpu_node.server.loading_torch import threads_set
 
 PROMPT_TOKENS = 48
 ROUNDS = 5
@@ -63,10 +64,12 @@ def main() -> None:
     parser.add_argument("--new", type=int, default=96)
     parser.add_argument("--threads", type=int)
     options = parser.parse_args()
-    torch.set_num_threads(options.threads or 2)
     if options.threads:
         torch.set_num_threads(options.threads)
     model = load_checkpoint(options.model_path)[0] if options.model_path else Transformer(PRESETS["nano"])
+    threads_set(model.num_parameters)
+    if options.threads:
+        torch.set_num_threads(options.threads)
     engine = TorchEngine(model)
     result = asyncio.run(bench(engine, options.new))
     engine.close()

@@ -124,6 +124,11 @@ def test_markup_inside_a_call_is_a_problem():
     assert found.problem is not None
 
 
+def test_a_close_without_a_call_is_a_problem():
+    [found] = calls([*text("x"), SPECIAL.tool_call_end])
+    assert found.problem == "a call was closed that was not opened"
+
+
 def test_text_that_looks_like_markup_is_text():
     [found] = calls(call("x", "{}"))
     assert found.problem is None
