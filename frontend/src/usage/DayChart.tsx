@@ -59,13 +59,8 @@ function Bars({ days, priceNanoUsd }: { days: UsageDay[]; priceNanoUsd: number }
   const width = Math.max(1.5, Math.min(28, slot * 0.62));
   const labelEvery = Math.ceil((days.length * LABEL_PX) / (frameWidth - LEFT));
   return (
-    <div className="scrolls">
-      <svg
-        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
-        role="img"
-        aria-label={t.usage.chart}
-        className="w-full min-w-[560px]"
-      >
+    <div ref={frame}>
+      <svg width={frameWidth} height={HEIGHT} role="img" aria-label={t.usage.chart} className="block">
         {ticks.map((tick) => (
           <g key={tick}>
             <line x1={LEFT} x2={frameWidth} y1={y(tick)} y2={y(tick)} className="stroke-line" />
