@@ -19,7 +19,8 @@ FAMILY_NAMES = (
     "count_letters", "reverse_word", "count_words",
     "days_between", "weekday", "date_shift", "leap_year", "clock_time",
     "unit_conversion", "geometry", "probability", "reasoning_gym",
-    "knights_two", "knights_three", "ordering", "logic_rules", "logic_formula", "logic_entailment", "syllogism",
+    "knights_open", "knights_two", "knights_three", "ordering",
+    "logic_rules", "logic_formula", "logic_entailment", "syllogism",
 )  # fmt: skip
 PROBLEMS_PER_FAMILY = 200
 QUESTION_CHARACTERS_MAX = 420  # what fits a small model's context beside the call and its result

@@ -182,4 +182,4 @@ def gsm8k(rng: ProblemRandom, phrasings: Split) -> Problem:
 
 
 if dataset_path() is not None:
-    family("gsm8k", weight=2.5)(gsm8k)
+    family("gsm8k", weight=1.5)(gsm8k)

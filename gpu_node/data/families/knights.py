@@ -1,7 +1,8 @@
 """Knights and knaves: one constraint for each statement, in the order in which the statements stand.
 
 A name is a boolean, "is a knight"; "Ann says Bob is a knave" is ` Ann <-> not Bob`. Constraints begin with a space, so
-that a name has the same tokens there as inside the question. Only puzzles with exactly one solution are made.
+that a name has the same tokens there as inside the question. Puzzles have exactly one solution, but
+for `knights_open`, which are answered by saying so.
 Invariant: Alice and Bob never meet in training (vocabulary.RESERVED_PAIR).
 """
 
@@ -15,6 +16,7 @@ from gpu_node.data.families import vocabulary
 from gpu_node.data.families.registry import family
 from gpu_node.data.families.templates import alternatives, listed
 from gpu_node.data.problem import Call, Phrasings, Problem, Split
+from gpu_node.tools.logic_solver import logic_solver
 
 # The two kinds of people, truth-teller first. Answers use the puzzle's own words.
 KINDS = (("knight", "knave"),) * 12 + (
@@ -24,6 +26,7 @@ KINDS = (("knight", "knave"),) * 12 + (
 
 _PLURALS = {"thief": "thieves", "hero": "heroes"}
 
+OPEN = "It cannot be decided."
 World = dict[str, bool]
 
 
@@ -330,36 +333,64 @@ def _is_complete(question: str, people: list[str], words: dict[str, str]) -> boo
 def _problem(family_name: str, rng: random.Random, phrasings: Split, count: int) -> Problem:
     people = vocabulary.people_draw(rng, count)
     statements, world = _puzzle_draw(rng, people)
+    return _ask(rng, phrasings, family_name, people, statements, world)
+
+
+def _ask(
+    rng: random.Random,
+    phrasings: Split,
+    family_name: str,
+    people: list[str],
+    statements: list[Statement],
+    world: World | None,
+) -> Problem:
+    """The puzzle in words; `world` is its one solution, or None where it has several."""
     words = _kind_words(*rng.choice(KINDS))
     speech, speech_id = SPEECH.ask(rng, phrasings, S="{S}", c="{c}", C="{C}")
     spoken = [_statement_spell(rng, phrasings, speech, statement, people, words) for statement in statements]
     order = list(dict.fromkeys(name for one in spoken for name in one.names))
-    slots = {"people": listed(people), "n": {2: "two", 3: "three"}[count], **words}
+    slots = {"people": listed(people), "n": {2: "two", 3: "three"}[len(people)], **words}
     question = None
     while question is None or not _is_complete(question, people, words):
         introduction, _ = INTRODUCTIONS.ask(rng, phrasings, **slots)
         ending, _ = ENDINGS.ask(rng, phrasings, P=rng.choice(people), **slots)
         question = " ".join(part for part in (introduction, *(one.text for one in spoken), ending) if part)
-    values = ", ".join(f"{name} = {str(world[name]).lower()}" for name in order)
+    constraints = [one.constraint for one in spoken]
+    if world is None:
+        result, conclusion, answer = logic_solver(constraints), "More than one way fits.", OPEN
+    else:
+        values = ", ".join(f"{name} = {str(world[name]).lower()}" for name in order)
+        result, conclusion, answer = f"{values} (unique)", "Each name has its kind.", _answer(world, order, words)
     return Problem(
         family=family_name,
         question=question,
         thought=f"True means {words['good']}.",
-        calls=(Call("logic_solver", {"constraints": [one.constraint for one in spoken]}),),
-        conclusion="Each name has its kind.",
-        answer=_answer(world, order, words),
+        calls=(Call("logic_solver", {"constraints": constraints}),),
+        conclusion=conclusion,
+        answer=answer,
         answer_kind="text",
         phrasing_id=speech_id,
-        result=f"{values} (unique)",
+        result=result,
         result_kind="text",
     )
 
 
-@family("knights_two", weight=2.0)
+@family("knights_open", weight=2.0)
+def knights_open(rng: random.Random, phrasings: Split) -> Problem:
+    """One statement that leaves it open who is what: short, and the plainest practice of a clause's translation."""
+    people = vocabulary.people_draw(rng, 2)
+    while True:
+        statements = [_claims_draw(rng, people)[0]]
+        worlds = solutions_find(people, statements)
+        if worlds and all(len({world[name] for world in worlds}) == 2 for name in people):  # nobody is settled
+            return _ask(rng, phrasings, "knights_open", people, statements, None)
+
+
+@family("knights_two", weight=4.0)
 def knights_two(rng: random.Random, phrasings: Split) -> Problem:
     return _problem("knights_two", rng, phrasings, 2)
 
 
-@family("knights_three", weight=2.5)
+@family("knights_three", weight=2.0)
 def knights_three(rng: random.Random, phrasings: Split) -> Problem:
     return _problem("knights_three", rng, phrasings, 3)

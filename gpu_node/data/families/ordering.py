@@ -255,7 +255,7 @@ def _frame(rng: random.Random, phrasings: Split, clauses: list[Clause], people: 
     return _sentence(question), phrasing_id
 
 
-@family("ordering", weight=2.0)
+@family("ordering", weight=2.5)
 def ordering(rng: random.Random, phrasings: Split) -> Problem:
     order = vocabulary.people_draw(rng, rng.choice((3, 3, 3, 4)))
     scale = rng.choice(SCALES)

@@ -218,4 +218,4 @@ def reasoning_gym(rng: ProblemRandom, phrasings: Split) -> Problem:
 
 
 if importlib.util.find_spec("reasoning_gym") is not None:
-    family("reasoning_gym", weight=2.5)(reasoning_gym)
+    family("reasoning_gym", weight=2.0)(reasoning_gym)
