@@ -28,6 +28,9 @@ HOLDS_SWEEP_SECONDS = 30.0
 NODES_PROBE_SECONDS = 10.0
 LEDGER_CHECK_SECONDS = 600.0  # it reads whole tables
 
+# A tick that waited this long is stale: the next one is due. So ticks never pile up behind a busy worker.
+_TICK = {"expires": 30}
+
 app = Celery("svend", broker=settings.CELERY_BROKER_URL)
 app.conf.update(
     include=["worker.tasks"],
@@ -49,10 +52,10 @@ app.conf.update(
         "unacked_restore_throttle": 1,
     },
     beat_schedule={
-        "runs_sweep": {"task": TASK_RUNS_SWEEP, "schedule": RUNS_SWEEP_SECONDS},
-        "holds_sweep": {"task": TASK_HOLDS_SWEEP, "schedule": HOLDS_SWEEP_SECONDS},
-        "ledger_check": {"task": TASK_LEDGER_CHECK, "schedule": LEDGER_CHECK_SECONDS},
-        "nodes_probe": {"task": TASK_NODES_PROBE, "schedule": NODES_PROBE_SECONDS},
+        "runs_sweep": {"task": TASK_RUNS_SWEEP, "schedule": RUNS_SWEEP_SECONDS, "options": _TICK},
+        "holds_sweep": {"task": TASK_HOLDS_SWEEP, "schedule": HOLDS_SWEEP_SECONDS, "options": _TICK},
+        "ledger_check": {"task": TASK_LEDGER_CHECK, "schedule": LEDGER_CHECK_SECONDS, "options": _TICK},
+        "nodes_probe": {"task": TASK_NODES_PROBE, "schedule": NODES_PROBE_SECONDS, "options": _TICK},
     },
     beat_max_loop_interval=5,
     timezone="UTC",

@@ -13,26 +13,32 @@ from backend.core.queue import (
     TASK_NODES_PROBE,
     TASK_RUN_ADVANCE,
     TASK_RUNS_SWEEP,
-    enqueue,
 )
+from backend.core.realtime import connections_close
 from backend.metering.idempotency import idempotency_sweep
 from backend.metering.ledger_check import ledger_check_alarm
 from backend.metering.services import holds_sweep
 from backend.nodes.client import sessions_close
 from backend.nodes.services import nodes_probe
 from backend.runs.advance import advance
+from backend.runs.bell import bell_drain
 from backend.runs.services import run_is_live, runs_cancel_overdue, runs_due
 from worker.app import app
 
 # Below Celery's own limit for a task; a longer run is taken on by the next sweep.
 ADVANCE_SECONDS_MAX = 45.0
+# A sweep advances all orphans at once, then goes home, so that the other ticks get their turn.
+SWEEP_SECONDS_MAX = 20.0
 
 
-async def _then_close(work: Coroutine[Any, Any, Any]) -> None:
+async def _then_close(*works: Coroutine[Any, Any, Any]) -> None:
+    """A task's event loop is its own: what was opened on it ends with it."""
     try:
-        await work
+        await asyncio.gather(*works)
+        await bell_drain()
     finally:
         await sessions_close()
+        await connections_close()
 
 
 @app.task(name=TASK_RUN_ADVANCE)
@@ -43,8 +49,7 @@ def run_advance(run_id: str) -> None:
 @app.task(name=TASK_RUNS_SWEEP)
 def runs_sweep() -> None:
     runs_cancel_overdue()
-    for run_id in runs_due():
-        enqueue(TASK_RUN_ADVANCE, run_id)
+    asyncio.run(_then_close(*(advance(run_id, seconds_max=SWEEP_SECONDS_MAX) for run_id in runs_due())))
 
 
 @app.task(name=TASK_HOLDS_SWEEP)

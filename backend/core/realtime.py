@@ -37,6 +37,16 @@ def group_publish_sync(group: str, payload: dict[str, Any]) -> None:
     async_to_sync(group_publish)(group, payload)
 
 
+async def connections_close() -> None:
+    """Closes this loop's connections: at the end of a short-lived loop, a Celery task's."""
+    layer = get_channel_layer()
+    assert layer is not None, "CHANNEL_LAYERS is not set"
+    try:
+        await layer.flush()
+    except (RedisError, OSError) as error:
+        log.warning("realtime.close_failed", error=repr(error))
+
+
 @asynccontextmanager
 async def group_subscribed(group: str) -> AsyncIterator["asyncio.Queue[dict[str, Any]]"]:
     """Payloads published to the group while the context is open. With Valkey down the queue just stays empty."""

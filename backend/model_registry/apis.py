@@ -8,9 +8,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backend.metering.services import ModelNotPriced, price_read
 from backend.model_registry.models import ModelVersion
-from backend.model_registry.services import Snapshot, snapshot_read
+from backend.model_registry.services import Snapshot, snapshot_read, version_price
 
 
 class ModelSerializer(serializers.Serializer[object]):
@@ -27,13 +26,6 @@ class ModelSerializer(serializers.Serializer[object]):
     cannot = serializers.ListField(child=serializers.CharField())
 
 
-def _price(version: ModelVersion) -> int | None:
-    try:
-        return price_read(version.name)
-    except ModelNotPriced:
-        return None  # a verifier is not sold by itself
-
-
 def _model(registry: Snapshot, version: ModelVersion) -> dict[str, Any]:
     return {
         "id": version.name,
@@ -41,7 +33,7 @@ def _model(registry: Snapshot, version: ModelVersion) -> dict[str, Any]:
         "role": version.role,
         "context_tokens": version.context_tokens,
         "num_parameters": version.num_parameters,
-        "price_nano_usd_per_token": _price(version),
+        "price_nano_usd_per_token": version_price(version),
         "description": version.description,
         "is_ready": registry.has_ready_node(version.name),
         "card": version.card,

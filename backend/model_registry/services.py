@@ -13,6 +13,7 @@ from django.db import transaction
 
 from backend.core.errors import ApplicationError, ServiceUnavailable
 from backend.core.threads import service_call
+from backend.metering.services import ModelNotPriced, price_read
 from backend.model_registry.models import EvalReport, ModelVersion, Promotion
 from backend.nodes.client import NodeAddress
 from backend.nodes.models import Node
@@ -133,6 +134,14 @@ def model_resolve(registry: Snapshot, name: str | None) -> ModelVersion:
     if version is None or version.role != ModelVersion.Role.REASONER:
         raise ModelNotFound(name)
     return version
+
+
+def version_price(version: ModelVersion) -> int | None:
+    """n$ a token; None for what is not sold by itself, as a verifier."""
+    try:
+        return price_read(version.name)
+    except ModelNotPriced:
+        return None
 
 
 def node_pick(registry: Snapshot, version: str, *, exclude: frozenset[str] = frozenset()) -> NodeAddress | None:

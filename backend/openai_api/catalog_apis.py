@@ -12,9 +12,8 @@ from backend.core.errors import ApplicationError
 from backend.core.threads import service_call
 from backend.metering.limits import limits_take
 from backend.metering.models import UsageRecord
-from backend.metering.services import price_read
 from backend.model_registry.models import ModelVersion
-from backend.model_registry.services import Snapshot, model_resolve, snapshot
+from backend.model_registry.services import Snapshot, model_resolve, snapshot, version_price
 from backend.openai_api.door import Request, answer, v1_view
 from backend.runs.models import Run
 from backend.runs.services import run_get
@@ -54,7 +53,7 @@ async def models(request: Request) -> HttpResponseBase:
     for name, version_name in named:
         version = registry.versions[version_name]
         if version.role == ModelVersion.Role.REASONER:
-            price = await service_call(price_read, version.name)
+            price = await service_call(version_price, version)
             rows.append(_model_object(registry, version, name, price))
     return answer({"object": "list", "data": rows})
 
@@ -64,7 +63,7 @@ async def model_detail(request: Request, model_id: str) -> HttpResponseBase:
     await _limits_read(request)
     registry = await snapshot()
     version = model_resolve(registry, model_id)
-    price = await service_call(price_read, version.name)
+    price = await service_call(version_price, version)
     return answer(_model_object(registry, version, model_id, price))
 
 

@@ -31,14 +31,14 @@ def frames_of(payload: dict[str, Any]) -> list[LoggedFrame]:
 class _Bell:
     def __init__(self) -> None:
         self._waiting: dict[str, list[LoggedFrame]] = {}  # run id -> its frames, the longest waiting run first
-        self._task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None] | None = None
 
     def ring(self, run_id: str, frame: LoggedFrame) -> None:
         frames = self._waiting.setdefault(run_id, [])
         if len(frames) < FRAMES_WAITING_MAX or frame.is_terminal:
             frames.append(frame)
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._publish(), name="bell")
+        if self.task is None or self.task.done():
+            self.task = asyncio.create_task(self._publish(), name="bell")
 
     async def _publish(self) -> None:
         while self._waiting:
@@ -52,6 +52,13 @@ class _Bell:
 
 
 _bells: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Bell]" = weakref.WeakKeyDictionary()
+
+
+async def bell_drain() -> None:
+    """Waits until this loop's last message is sent: before a short-lived loop ends."""
+    bell = _bells.get(asyncio.get_running_loop())
+    if bell is not None and bell.task is not None:
+        await asyncio.gather(bell.task, return_exceptions=True)
 
 
 def bell_ring(run_id: str, frame: LoggedFrame) -> None:
