@@ -183,3 +183,35 @@ class StagedOrder:
         stage = min(int(np.searchsorted(self._ends, step, side="right")), len(self._orders) - 1)
         first = int(self._ends[stage - 1]) if stage else 0
         return self._orders[stage].batch(step - first)
+
+
+def pool_join(pools: Sequence[RowPool]) -> RowPool:
+    """All rows of all pools, in order; groups of the same name become one."""
+    names: dict[str, int] = {}
+    for pool in pools:
+        for name in pool.group_names:
+            names.setdefault(name, len(names))
+    renumbered = [np.asarray([names[n] for n in pool.group_names], np.int16)[pool.groups] for pool in pools]
+    starts = np.concatenate(([0], np.cumsum([len(pool.ids) for pool in pools])))
+    ends = [pool.offsets[1:] + start for pool, start in zip(pools, starts, strict=False)]
+    return RowPool(
+        ids=np.concatenate([pool.ids for pool in pools]),
+        weights=np.concatenate([pool.weights for pool in pools]),
+        labels=np.concatenate([pool.labels for pool in pools]),
+        offsets=np.concatenate([np.zeros(1, np.int64), *ends]).astype(np.int64),
+        groups=np.concatenate(renumbered).astype(np.int16),
+        group_names=tuple(names),
+    )
+
+
+def pool_take(pool: RowPool, rows: NDArray[np.int64]) -> RowPool:
+    """The given rows of a pool, in the given order."""
+    spans = [slice(pool.offsets[row], pool.offsets[row + 1]) for row in rows]
+    return RowPool(
+        ids=np.concatenate([pool.ids[span] for span in spans]),
+        weights=np.concatenate([pool.weights[span] for span in spans]),
+        labels=np.concatenate([pool.labels[span] for span in spans]),
+        offsets=np.concatenate(([0], np.cumsum([s.stop - s.start for s in spans]))).astype(np.int64),
+        groups=pool.groups[rows],
+        group_names=pool.group_names,
+    )

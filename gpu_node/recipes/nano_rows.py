@@ -6,19 +6,21 @@ Each pool is a function of its seeds and of the families at this commit. A pool 
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from gpu_node.data.chat_format import render_example
+from gpu_node.data.chat_format import render_example, special_ids
 from gpu_node.data.families.registry import families_load, problem_draw
-from gpu_node.data.packing import Row, RowPool, pool_build, pool_load
+from gpu_node.data.packing import Row, RowPool, pool_build, pool_join, pool_load, pool_take
 from gpu_node.data.problem import HELD_OUT_SEED_FIRST, Split
 from gpu_node.data.synthetic import examples, solve, tokenizer_texts
 from gpu_node.data.tokenizer import TOKENIZER_FILE, tokenizer_load, tokenizer_train
+from gpu_node.recipes.span_rows import span_rows
 
 ROW_TOKENS_MAX = 512
 
@@ -32,6 +34,48 @@ class PoolSpec:
     num_seeds: int
     copy_share: float
     families: Sequence[str] | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows `first` to `last` (None: the end) of a pool, of all families or of some."""
+
+    spec: PoolSpec
+    first: int = 0
+    last: int | None = None
+    families: Sequence[str] | None = None
+
+    def rows(self, pool: RowPool) -> NDArray[np.int64]:
+        # A seed whose problem was refused gives no row, so a pool may be a little shorter than its seeds.
+        rows = np.arange(self.first, min(self.last or len(pool), len(pool)))
+        if self.families is None:
+            return rows
+        chosen = [number for number, name in enumerate(pool.group_names) if name in self.families]
+        return rows[np.isin(pool.groups[rows], chosen)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mixture:
+    """Parts of pools, and rows of spans by their numbers."""
+
+    parts: Sequence[Part]
+    spans: tuple[int, int] = (0, 0)
+
+
+def mixture_make(mixture: Mixture, pools: Mapping[str, RowPool], spans: RowPool) -> RowPool:
+    chosen = [pool_take(spans, np.arange(*mixture.spans))] if mixture.spans[1] else []
+    for part in mixture.parts:
+        pool = pools[part.spec.name]
+        chosen.append(pool_take(pool, part.rows(pool)))
+    return pool_join(chosen)
+
+
+def spans_make(folder: Path, words_from: RowPool, tokenizer: Tokenizer, *, num: int, seed: int) -> RowPool:
+    path = folder / "spans.npz"
+    if not path.exists():
+        rows = span_rows(words_from, special_ids(tokenizer), vocab_size=tokenizer.get_vocab_size(), num=num, seed=seed)
+        pool_build(rows, tokens_max=ROW_TOKENS_MAX).save(path)
+    return pool_load(path)
 
 
 def tokenizer_make(folder: Path) -> Tokenizer:
@@ -94,9 +138,3 @@ def _plain_row(tokenizer: Tokenizer, name: str, seed: int, split: Split) -> tupl
         answer=answer,
     )
     return (ids, weights) if len(ids) <= ROW_TOKENS_MAX else None
-
-
-def shuffled(rows: Sequence[Row], *, seed: int) -> list[Row]:
-    order = list(rows)
-    random.Random(seed).shuffle(order)
-    return order

@@ -6,7 +6,7 @@ LOG.md beside this file says what was tried and why these were kept. A change he
 from dataclasses import replace
 
 from gpu_node.model.config import PRESETS
-from gpu_node.recipes.nano_rows import PoolSpec
+from gpu_node.recipes.nano_rows import Mixture, Part, PoolSpec
 from gpu_node.training.optim import OptimConfig
 from gpu_node.training.trainer import TrainConfig
 
@@ -14,11 +14,42 @@ REASONER_NAME = "svend-nano"
 CRITIC_NAME = "svend-verifier-nano"
 BATCH_TOKENS = 4096  # small batches: copying appears after a number of steps, not of tokens
 
-# (rows, steps): first a curriculum in which two rows of five only repeat words, numbers and expressions.
+# Rows of the families, drawn once. `copy`: two rows of five only repeat words, numbers and expressions.
+COPY = PoolSpec(name="copy", seed_start=500_000_000, num_seeds=24_000, copy_share=0.4)
+FIRST = PoolSpec(name="main1", seed_start=0, num_seeds=40_000, copy_share=0.06)
+LARGE = PoolSpec(name="main2", seed_start=1_000_000, num_seeds=120_000, copy_share=0.03)
+LAST = PoolSpec(name="main3", seed_start=2_000_000, num_seeds=60_000, copy_share=0.03)
+ROWS = (COPY, FIRST, LARGE, LAST)
+
+# (mixture, steps). Rows of spans (span_rows.py) teach to copy anything; LOG.md says what happened when they came.
+NUM_SPANS = 60_000
+SPANS_SEED = 11
+SPANS_WORDS_FROM = LARGE
+# Their calls are the longest and copy the most names: they were the last to leave zero.
+LONG_CALLS = (
+    "knights_two",
+    "knights_three",
+    "ordering",
+    "logic_rules",
+    "logic_entailment",
+    "logic_formula",
+    "syllogism",
+    "clock_time",
+)
 STAGES = (
-    (PoolSpec(name="copy", seed_start=500_000_000, num_seeds=24_000, copy_share=0.4), 350),
-    (PoolSpec(name="main1", seed_start=0, num_seeds=40_000, copy_share=0.06), 850),
-    (PoolSpec(name="main2", seed_start=1_000_000, num_seeds=120_000, copy_share=0.03), 3_800),
+    (Mixture(parts=(Part(COPY),)), 350),
+    (Mixture(parts=(Part(FIRST),)), 950),
+    (Mixture(parts=(Part(LARGE),)), 500),
+    (Mixture(spans=(0, 30_000), parts=(Part(LARGE, last=14_000),)), 300),
+    (Mixture(spans=(30_000, 45_000), parts=(Part(LARGE),)), 250),
+    (Mixture(spans=(45_000, 53_000), parts=(Part(LARGE, first=60_000, last=110_000), Part(LAST))), 250),
+    (
+        Mixture(
+            spans=(53_000, 60_000),
+            parts=(Part(LARGE, last=50_000), Part(LARGE, families=LONG_CALLS), Part(LAST)),
+        ),
+        1_600,
+    ),
 )
 VALIDATION_PER_FAMILY = 8
 
@@ -33,12 +64,12 @@ REASONER = TrainConfig(
 )
 
 # The policy's samples that the critic learns from, and those it is measured on: other seeds, other phrasings too.
-CRITIC_PROBLEMS = 3_000
+CRITIC_PROBLEMS = 1_600
 CRITIC_SAMPLES = 3
 CRITIC_TEMPERATURE = 1.0
 CRITIC_SEED_START = 700_000_000
 CRITIC_RIGHT_PER_WRONG = 2.0
-HELD_OUT_PROBLEMS = 800
+HELD_OUT_PROBLEMS = 300
 HELD_OUT_SAMPLES = 2
 HELD_OUT_TEMPERATURE = 0.7
 ACCEPT_PRECISION = 0.97

@@ -17,7 +17,7 @@ import torch
 from tokenizers import Tokenizer
 
 from gpu_node.data.chat_format import special_ids
-from gpu_node.data.packing import Stage, StagedOrder, pool_build
+from gpu_node.data.packing import Stage, StagedOrder, pool_build, pool_load
 from gpu_node.data.problem import HELD_OUT_SEED_FIRST
 from gpu_node.model.checkpoint import load_checkpoint, save_checkpoint
 from gpu_node.model.transformer import Transformer, initialise
@@ -32,7 +32,14 @@ from gpu_node.recipes.nano_critic import (
     thresholds_choose,
 )
 from gpu_node.recipes.nano_files import tokenizer_files
-from gpu_node.recipes.nano_rows import ROW_TOKENS_MAX, pool_make, tokenizer_make, validation_make
+from gpu_node.recipes.nano_rows import (
+    ROW_TOKENS_MAX,
+    mixture_make,
+    pool_make,
+    spans_make,
+    tokenizer_make,
+    validation_make,
+)
 from gpu_node.training.exact_rate import ExactRates
 from gpu_node.training.job_frames import JobLog
 from gpu_node.training.trainer import LAST_FOLDER, RunPace, Trainer
@@ -43,12 +50,14 @@ EVALUATE_SECONDS = 240.0  # between two looks at the validation rows; one costs 
 def reasoner_train(work: Path, tokenizer: Tokenizer, *, pace: RunPace) -> Transformer:
     rows = work / "rows"
     log = JobLog(work / "reasoner" / "job.ndjson")
-    pools = []
-    for spec, _ in recipe.STAGES:
+    pools = {}
+    for spec in recipe.ROWS:
         log.write("log", message=f"rows {spec.name}")
-        pools.append(pool_make(rows, spec, tokenizer))
+        pools[spec.name] = pool_make(rows, spec, tokenizer)
+    words_from = pools[recipe.SPANS_WORDS_FROM.name]
+    spans = spans_make(rows, words_from, tokenizer, num=recipe.NUM_SPANS, seed=recipe.SPANS_SEED)
     validation = validation_make(rows, tokenizer, num_per_family=recipe.VALIDATION_PER_FAMILY)
-    stages = [Stage(pool, num_steps) for pool, (_, num_steps) in zip(pools, recipe.STAGES, strict=True)]
+    stages = [Stage(mixture_make(mixture, pools, spans), num_steps) for mixture, num_steps in recipe.STAGES]
     config = recipe.REASONER
     model = Transformer(config.model)
     initialise(model, seed=config.seed)
@@ -95,9 +104,12 @@ def critic_train(work: Path, policy: Transformer, tokenizer: Tokenizer, *, pace:
     """The reasoner's body with a score head, on the samples of `policy`."""
     log = JobLog(work / "critic" / "job.ndjson")
     config = recipe.CRITIC
-    judged = samples_draw(policy, tokenizer, log, is_held_out=False)
-    rows = critic_rows(judged, seed=config.seed, right_per_wrong=recipe.CRITIC_RIGHT_PER_WRONG)
-    pool = pool_build(rows, tokens_max=ROW_TOKENS_MAX)
+    samples = work / "critic" / "samples.npz"
+    if not samples.exists():
+        judged = samples_draw(policy, tokenizer, log, is_held_out=False)
+        rows = critic_rows(judged, seed=config.seed, right_per_wrong=recipe.CRITIC_RIGHT_PER_WRONG)
+        pool_build(rows, tokens_max=ROW_TOKENS_MAX).save(samples)
+    pool = pool_load(samples)
     critic = Transformer(config.model)
     initialise(critic, seed=config.seed)
     critic.load_state_dict(policy.state_dict(), strict=False)

@@ -1,6 +1,7 @@
 """Sampling with tools in batches gives what sampling alone gives, and the critic's data is labelled as it claims."""
 
 import asyncio
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,8 @@ from gpu_node.data.tokenizer import tokenizer_train
 from gpu_node.model.config import ModelConfig
 from gpu_node.model.transformer import Transformer
 from gpu_node.recipes.nano_critic import Judged, auc, critic_rows, problems_draw, thresholds_choose
-from gpu_node.recipes.nano_rows import PoolSpec, pool_make, validation_make
+from gpu_node.recipes.nano_rows import Mixture, Part, PoolSpec, mixture_make, pool_make, spans_make, validation_make
+from gpu_node.recipes.span_rows import span_rows
 from gpu_node.training import rollouts
 from gpu_node.training.command import duration_seconds, train_command
 from gpu_node.training.exact_rate import ExactRates
@@ -158,3 +160,27 @@ def test_exact_rates_see_only_what_the_assistant_writes(tmp_path: Path, tokenize
     assert len(pool.group_names) > 100
     assert rates["call"] == 0.0
     assert rates["row"] == 0.0
+
+
+def test_rows_of_spans_answer_with_pieces_of_their_question(tmp_path: Path, tokenizer) -> None:
+    """Every id that carries loss follows, in the question, an id that it follows in the answer."""
+    pool = pool_make(tmp_path, PoolSpec(name="small", seed_start=0, num_seeds=40, copy_share=0.5), tokenizer)
+    ids = special_ids(tokenizer)
+    for row in span_rows(pool, ids, vocab_size=1024, num=50, seed=3):
+        question = row.ids[2 : row.ids.index(ids.assistant) - 1]
+        pairs = set(itertools.pairwise(question))
+        answer_at = row.ids.index(ids.assistant) + 1
+        for place in range(answer_at + 1, len(row.ids)):
+            if row.weights[place] and place > answer_at + 1:
+                assert (row.ids[place - 1], row.ids[place]) in pairs
+        assert not set(question) & set(vars(ids).values())
+
+
+def test_a_mixture_takes_the_rows_it_names(tmp_path: Path, tokenizer) -> None:
+    spec = PoolSpec(name="small", seed_start=0, num_seeds=40, copy_share=0.5)
+    pool = pool_make(tmp_path, spec, tokenizer)
+    spans = spans_make(tmp_path, pool, tokenizer, num=10, seed=0)
+    mixture = Mixture(spans=(2, 6), parts=(Part(spec, last=5), Part(spec, families=("repeat",))))
+    mixed = mixture_make(mixture, {"small": pool}, spans)
+    num_repeat = int((pool.groups == pool.group_names.index("repeat")).sum())
+    assert len(mixed) == 4 + 5 + num_repeat

@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from gpu_node.data.packing import EpochOrder, Row, RowPool, Stage, StagedOrder, pool_build, pool_load
+from gpu_node.data.packing import (
+    EpochOrder,
+    Row,
+    RowPool,
+    Stage,
+    StagedOrder,
+    pool_build,
+    pool_join,
+    pool_load,
+    pool_take,
+)
 from gpu_node.model.config import ModelConfig
 from gpu_node.model.transformer import Transformer, initialise
 from gpu_node.training.job_frames import JobLog
@@ -167,3 +177,14 @@ def test_a_pool_survives_the_disk(tmp_path: Path) -> None:
 def test_a_row_beyond_the_context_is_refused() -> None:
     with pytest.raises(ValueError, match="65 tokens"):
         pool_build([Row(ids=[1] * 65, weights=[1.0] * 65)], tokens_max=64)
+
+
+def test_pools_are_joined_and_taken_row_by_row() -> None:
+    first = pool_build([Row([1, 5], [0, 1], "a"), Row([1, 6, 7], [0, 1, 1], "b")], tokens_max=8)
+    second = pool_build([Row([1, 8, 9, 9], [0, 1, 1, 1], "b")], tokens_max=8)
+    joined = pool_join([first, second])
+    assert joined.group_names == ("a", "b")
+    taken = pool_take(joined, np.array([2, 0]))
+    assert [taken.batch(np.array([n])).ids_BT[0, 1] for n in (0, 1)] == [8, 5]
+    assert [taken.group_names[g] for g in taken.groups] == ["b", "a"]
+    assert list(taken.lengths) == [4, 2]
