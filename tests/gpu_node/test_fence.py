@@ -398,7 +398,7 @@ async def main():
     code = json.dumps({"code": "while True: pass"})
     call = asyncio.create_task(executor.call("execute_python", code, timeout_seconds=60))
     await asyncio.sleep(0.5)
-    guests = [await asyncio.shield(guest) for guest in executor._pool._shelves["execute_python"]]
+    guests = [await asyncio.shield(guest) for guest in list(executor._pool._shelves["execute_python"])]
     print(*(guest.process.process.pid for guest in guests), flush=True)
     await call
 

@@ -141,7 +141,7 @@ _WORDS = st.lists(
 )
 
 
-@settings(max_examples=800, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.one_of(_WORDS.map(" ".join), st.text(max_size=30)))
 def test_the_grammar_raises_nothing_but_its_own_error(text: str) -> None:
     try:

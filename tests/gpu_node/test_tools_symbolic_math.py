@@ -183,7 +183,7 @@ _ATOMS = st.sampled_from(
 _TEXTS = st.one_of(st.lists(_ATOMS, max_size=14).map("".join), st.lists(_ATOMS, max_size=14).map(" ".join), st.text())
 
 
-@settings(max_examples=1_500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(_TEXTS)
 @example("x" * (CHARACTERS_MAX + 1))
 @example("-" * 1_500 + "x")
