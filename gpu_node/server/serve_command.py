@@ -50,7 +50,12 @@ def serve_command(arguments: list[str]) -> int:
         print(f"serve: another node uses {options.state_dir}; stop it, or name another --state-dir", file=sys.stderr)
         return EXIT_USAGE
     with lock:
-        return asyncio.run(_serve(options, secret))
+        try:
+            node = _node(options)
+        except (FileNotFoundError, ValueError) as error:
+            print(f"serve: {error}", file=sys.stderr)
+            return EXIT_USAGE
+        return asyncio.run(_serve(node, options, secret))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -108,8 +113,7 @@ def _node(options: argparse.Namespace) -> Node:
     )
 
 
-async def _serve(options: argparse.Namespace, secret: str) -> int:
-    node = _node(options)
+async def _serve(node: Node, options: argparse.Namespace, secret: str) -> int:
     listener = socket.create_server((options.host, options.port), reuse_port=False)
     config = uvicorn.Config(
         app_build(node, secret=secret),
