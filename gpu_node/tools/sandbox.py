@@ -15,6 +15,7 @@ Not covered: a hole in the kernel. Memory of several guests together is bounded 
 
 import importlib.util
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -56,9 +57,12 @@ class GuestProcess:
     diagnostics_fd: int
 
     def kill(self) -> None:
-        """Ends the whole fence: bwrap's death takes its pid namespace along."""
+        """Ends the whole fence: bwrap's death takes its pid namespace along.
+
+        The whole group is meant: killed while it still starts, bwrap leaves a child behind that waits for it for ever.
+        """
         if self.process.poll() is None:
-            self.process.kill()
+            os.killpg(self.process.pid, signal.SIGKILL)
 
     def close(self) -> None:
         self.kill()

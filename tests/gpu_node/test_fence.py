@@ -382,6 +382,24 @@ async def test_bwrap_is_started_with_an_empty_environment() -> None:
         thread.join()
 
 
+@pytest.mark.parametrize("delay_seconds", [0.0, 0.002, 0.005, 0.01, 0.02])
+async def test_a_guest_killed_while_it_starts_leaves_nothing(delay_seconds: float) -> None:
+    guest = guest_start(fence_command(identities()[0]), "execute_python")
+    await asyncio.sleep(delay_seconds)
+    marker = os.readlink(f"/proc/self/fd/{guest.output_fd}")
+    guest.close()
+    guest.process.wait()
+    await asyncio.sleep(0.1)
+    assert not [pid for pid in os.listdir("/proc") if marker in _open_files(pid)]
+
+
+def _open_files(pid: str) -> list[str]:
+    try:
+        return [os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()]
+    except OSError:
+        return []
+
+
 @pytest.mark.parametrize("identity", identities())
 async def test_each_way_to_start_a_guest_holds(identity: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gpu_node.tools.fence_selftest.identities", lambda: (identity,))
