@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 TORCH := torch==2.13.0
 NPM := $(PY) -m backend.local.web_ui npm
+# The Django plugin reads the settings; it connects to nothing.
+SETTINGS_ENV := SVEND_LOCAL=1 SVEND_SECRET_KEY=only-to-read-the-settings-0123456789-0123456789-0123456789 DATABASE_URL=postgres://nobody@127.0.0.1:1/none REDIS_URL=redis://127.0.0.1:1/0
 
 .PHONY: help up down status reset doctor test test-fast test-unit test-e2e lint types arch bench train-nano evaluate-nano ui ui-check wire lock browser
 
@@ -68,7 +70,7 @@ lint: $(VENV)/.dev ## ruff
 	$(BIN)/ruff format --check .
 
 types: $(VENV)/.dev ## mypy
-	$(BIN)/mypy --config-file pyproject.toml backend worker gpu_node
+	$(SETTINGS_ENV) $(BIN)/mypy --config-file pyproject.toml backend worker gpu_node
 
 arch: $(VENV)/.dev ## who may import whom
 	$(BIN)/lint-imports
