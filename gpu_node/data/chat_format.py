@@ -88,11 +88,11 @@ class SpecialIds:
 
 
 def special_ids(tokenizer: Tokenizer) -> SpecialIds:
-    ids = [tokenizer.token_to_id(token) for token in SPECIAL_TOKENS]
-    missing = [token for token, id_ in zip(SPECIAL_TOKENS, ids, strict=True) if id_ is None]
+    found = {token: tokenizer.token_to_id(token) for token in SPECIAL_TOKENS}
+    missing = [token for token, id_ in found.items() if id_ is None]
     if missing:
         raise ValueError(f"the tokenizer has no {missing}: it is not one of Svend's")
-    return SpecialIds(*ids)
+    return SpecialIds(*(id_ for id_ in found.values() if id_ is not None))
 
 
 def encode_text(tokenizer: Tokenizer, untrusted: str) -> list[int]:

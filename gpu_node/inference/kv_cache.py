@@ -40,7 +40,7 @@ class SlotCache:
         self._num_read = max(lengths) + 1
         self._grow(self._num_read)
 
-    def select(self, slots_B: Tensor, positions_BT: Tensor) -> Tensor:
+    def select(self, slots_B: Tensor | None, positions_BT: Tensor) -> Tensor:
         """The attention mask (B, 1, T, S) of the pass that was set up; the slots are already chosen."""
         reachable_S = torch.arange(self._num_read)
         return (reachable_S <= positions_BT[..., None]).unsqueeze(1)

@@ -98,7 +98,7 @@ def _weights_write(folder: Path, tensors: dict[str, torch.Tensor]) -> None:
     if len(shards) == 1:
         save_file(shards[0], folder / WEIGHTS_FILE, metadata={"format": "pt"})
         return
-    weight_map = {}
+    weight_map: dict[str, str] = {}
     for number, shard in enumerate(shards, start=1):
         file_name = f"model-{number:05d}-of-{len(shards):05d}.safetensors"
         save_file(shard, folder / file_name, metadata={"format": "pt"})

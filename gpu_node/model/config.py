@@ -61,7 +61,7 @@ class ModelConfig:
         return self.num_layers * (attention + 3 * self.width * self.mlp_width)
 
 
-LONG_CONTEXT = {"context_tokens": 32_768, "rope_scaling": RopeScaling(factor=4.0)}
+LONG_CONTEXT: dict[str, Any] = {"context_tokens": 32_768, "rope_scaling": RopeScaling(factor=4.0)}
 
 PRESETS: dict[str, ModelConfig] = {
     # The CPU quick start. RoPE base 10,000: at 1,024 tokens of context a larger one only wastes dimensions.

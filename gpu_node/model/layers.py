@@ -7,7 +7,7 @@ RoPE rotates halves (x[:D/2] with x[D/2:]), as transformers does; the interleave
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -15,8 +15,17 @@ from torch import Tensor, nn
 
 from gpu_node.model.config import ModelConfig, RopeScaling
 
-if TYPE_CHECKING:
-    from gpu_node.model.transformer import KVCache
+
+class Cache(Protocol):
+    """Where a forward pass keeps keys and values; who owns it has said which slots and places the pass is about."""
+
+    def select(self, slots_B: Tensor | None, positions_BT: Tensor) -> Tensor:
+        """Names the slots and places of the coming pass; gives its attention mask (B, 1, T, S)."""
+        ...
+
+    def extend(self, layer: int, k_BKTD: Tensor, v_BKTD: Tensor) -> tuple[Tensor, Tensor]:
+        """Writes the pass's keys and values; gives all that the pass attends to."""
+        ...
 
 
 class RMSNorm(nn.Module):
@@ -74,7 +83,7 @@ class Attention(nn.Module):
         self.o_proj = nn.Linear(config.num_heads * self.head_dim, config.width, bias=False)
 
     def forward(
-        self, x_BTC: Tensor, rope: tuple[Tensor, Tensor], cache: KVCache | None, mask_B1TS: Tensor | None
+        self, x_BTC: Tensor, rope: tuple[Tensor, Tensor], cache: Cache | None, mask_B1TS: Tensor | None
     ) -> Tensor:
         B, T, _ = x_BTC.shape
         q_BHTD = self.q_proj(x_BTC).view(B, T, self.num_heads, self.head_dim).transpose(1, 2)
@@ -118,7 +127,7 @@ class Block(nn.Module):
         self.mlp = SwiGLU(config)
 
     def forward(
-        self, x_BTC: Tensor, rope: tuple[Tensor, Tensor], cache: KVCache | None, mask_B1TS: Tensor | None
+        self, x_BTC: Tensor, rope: tuple[Tensor, Tensor], cache: Cache | None, mask_B1TS: Tensor | None
     ) -> Tensor:
         x_BTC = x_BTC + self.self_attn(self.input_layernorm(x_BTC), rope, cache, mask_B1TS)
         return x_BTC + self.mlp(self.post_attention_layernorm(x_BTC))

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gpu_node.model.config import ModelConfig
-from gpu_node.model.layers import Block, RMSNorm, rope_tables
+from gpu_node.model.layers import Block, Cache, RMSNorm, rope_tables
 
 INIT_STD = 0.02
 
@@ -81,7 +81,7 @@ class Transformer(nn.Module):
         self,
         ids_BT: Tensor,
         *,
-        cache: KVCache | None = None,
+        cache: Cache | None = None,
         positions_BT: Tensor | None = None,
         slots_B: Tensor | None = None,
     ) -> Tensor:
@@ -108,7 +108,7 @@ class Transformer(nn.Module):
         self,
         ids_BT: Tensor,
         *,
-        cache: KVCache | None = None,
+        cache: Cache | None = None,
         positions_BT: Tensor | None = None,
         slots_B: Tensor | None = None,
     ) -> Tensor:

@@ -8,7 +8,7 @@ run: nobody else knows the run's id.
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any, Literal
 
@@ -191,7 +191,7 @@ async def _answer(request: Request, kind: type[_ChatRequest] | type[_TextRequest
     return JSONResponse(write(projection, run_id=run_id, created=created))
 
 
-async def _frames(node: Node, run_id: str, *, quiet_seconds: float) -> AsyncIterator[Frame | None]:
+async def _frames(node: Node, run_id: str, *, quiet_seconds: float) -> AsyncGenerator[Frame | None, None]:
     """The run's frames as they come, None for a quiet while. Leaving it before the end cancels the run."""
     log = node.store.log_find(run_id, 1)
     assert log is not None

@@ -29,6 +29,6 @@ class JobLog:
         if self._echo:
             tqdm.write(line, file=sys.stdout)
 
-    def bar(self, total: int, done: int, *, shown: bool) -> tqdm:  # type: ignore[type-arg]
+    def bar(self, total: int, done: int, *, shown: bool) -> tqdm:
         """`shown` asks for a bar; it appears on a terminal only, so that log files stay readable."""
         return tqdm(total=total, initial=done, unit="step", disable=not (shown and sys.stderr.isatty()))

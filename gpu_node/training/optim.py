@@ -86,7 +86,8 @@ def schedule_rate(progress: float, step: int, config: OptimConfig) -> float:
 
 def _split(model: Transformer) -> tuple[list[Tensor], list[Tensor]]:
     """(Muon's, the rest). An embedding's rows are a lookup table, not a linear map: orthogonalising them is wrong."""
-    matrices, others = [], []
+    matrices: list[Tensor] = []
+    others: list[Tensor] = []
     for name, parameter in model.named_parameters():
         is_block_matrix = parameter.ndim == 2 and ".layers." in name
         (matrices if is_block_matrix else others).append(parameter)

@@ -326,7 +326,7 @@ def spoken_sum(rng: ProblemRandom, phrasings: Split) -> Problem:
         spoken = {name: _NUMBER_WORDS.get(value, value) for name, value in values.items() if name != "p"}
         spoken["p"] = values["p"]
     else:
-        spoken = values
+        spoken = dict(values)
     expression = python.format(**values)
     question, phrasing_id = SPOKEN.ask(rng, phrasings, w=words.format(**spoken))
     question = question[0].upper() + question[1:] if rng.random() < 0.5 else question

@@ -1,5 +1,7 @@
 """Derivatives, integrals, limits and series: the expression goes from the question into symbolic_math as it stands."""
 
+import random
+
 import sympy
 
 from gpu_node.data.expressions import (
@@ -227,7 +229,7 @@ INTEGRAL = Phrasings(
 )
 
 
-def _integrand(rng: ProblemRandom, spelling: Spelling, variable: str) -> Expression:
+def _integrand(rng: random.Random, spelling: Spelling, variable: str) -> Expression:
     kind = rng.random()
     if kind < 0.6:
         return polynomial_draw(rng, spelling, variable, degree=rng.choice((1, 1, 2, 2, 3, 3, 4, 5)))
@@ -361,7 +363,7 @@ LIMIT = Phrasings(
 )
 
 
-def _limit_case(rng: ProblemRandom, spelling: Spelling, v: str) -> tuple[Expression, str]:
+def _limit_case(rng: random.Random, spelling: Spelling, v: str) -> tuple[Expression, str]:
     """A limit that is worth asking: a hole, a quotient at infinity, a known small-angle form."""
     kind = rng.random()
     if kind < 0.35:

@@ -10,7 +10,7 @@ from gpu_node.data.families import vocabulary
 from gpu_node.data.families.lists import list_spelled
 from gpu_node.data.families.registry import family
 from gpu_node.data.families.templates import alternatives
-from gpu_node.data.problem import Call, Phrasings, Problem, Split
+from gpu_node.data.problem import Call, Phrasings, Problem, ProblemRandom, Split
 
 COUNT_LETTER = Phrasings(
     train=alternatives(
@@ -253,7 +253,7 @@ def reverse_word(rng: random.Random, phrasings: Split) -> Problem:
 
 
 @family("count_words")
-def count_words(rng: random.Random, phrasings: Split) -> Problem:
+def count_words(rng: ProblemRandom, phrasings: Split) -> Problem:
     if rng.random() < 0.5:
         words = vocabulary.words_draw(rng, rng.randint(3, 6))
         longest = max(words, key=len)

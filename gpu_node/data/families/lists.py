@@ -8,6 +8,7 @@ Not here: letters inside one word (letters.py).
 import random
 import statistics
 from collections.abc import Sequence
+from typing import Any
 
 from gpu_node.data.families import vocabulary
 from gpu_node.data.families.registry import family
@@ -154,7 +155,7 @@ def list_spelled(rng: random.Random, items: Sequence[str]) -> str:
     return f"{', '.join(items[:-1])}, and {items[-1]}"
 
 
-def _python(family_name: str, asked: tuple[str, str], thought: str, code: str, answer: str, **more) -> Problem:
+def _python(family_name: str, asked: tuple[str, str], thought: str, code: str, answer: str, **more: Any) -> Problem:
     return Problem(
         family=family_name,
         question=asked[0],
@@ -196,7 +197,7 @@ def sort_words(rng: random.Random, phrasings: Split) -> Problem:
 _LIST = ["{l}", "[the list|the numbers|these numbers:] {l}"]
 
 
-def _of_list(openings: Sequence[str], noun: str, more: Sequence[str]) -> list[str]:
+def _of_list(openings: Sequence[tuple[str, str]], noun: str, more: Sequence[str]) -> list[str]:
     """Templates for "the {noun} of a list" in the usual wordings, and the family's own."""
     return alternatives(
         [f"{opening} {noun} of {what}{mark}" for opening, mark in openings for what in _LIST] + list(more)

@@ -301,7 +301,7 @@ def logic_formula(rng: random.Random, phrasings: Split) -> Problem:
     spelled = spell(formula, notation)
     if kind == "tautology":
         question, phrasing_id = _TAUTOLOGY.ask(rng, phrasings, f=spelled)
-        arguments = {"goal": f" {spelled}", "task": "prove"}
+        arguments: dict[str, object] = {"goal": f" {spelled}", "task": "prove"}
         return _problem(
             "logic_formula", (question, f"t-{phrasing_id}"), "Prove it.", arguments, all(truths), _proof(all(truths))
         )

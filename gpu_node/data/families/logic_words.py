@@ -14,7 +14,7 @@ from gpu_node.data.families import vocabulary
 from gpu_node.data.families.logic_formulas import Formula, is_true, spell, worlds
 from gpu_node.data.families.registry import family
 from gpu_node.data.families.templates import alternatives
-from gpu_node.data.problem import Call, Phrasings, Problem, Split
+from gpu_node.data.problem import AnswerKind, Call, Phrasings, Problem, Split
 
 THINGS = tuple(
     """street lamp door window alarm car garden road bridge shop bakery school garage kitchen roof engine phone radio
@@ -170,7 +170,7 @@ def _constraint(formula: Formula) -> str:
     return f" {spell(formula, NOTATION)}"
 
 
-def _proofs(premises: list[str], goal: str, contrary: str, status: str) -> tuple[tuple[Call, ...], str, str]:
+def _proofs(premises: list[str], goal: str, contrary: str, status: str) -> tuple[tuple[Call, ...], str, AnswerKind]:
     """(calls, result, kind of result): the goal, and its contrary where the goal is not proved."""
     calls = [Call("logic_solver", {"constraints": premises, "goal": goal, "task": "prove"})]
     if status != "yes":
