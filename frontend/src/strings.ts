@@ -46,7 +46,7 @@ export const t = {
   ask: {
     greeting: "What should be worked out?",
     greetingHint: "Svend reasons in steps you can read, runs real tools, and shows what each token cost.",
-    examplesLabel: "Questions to begin with",
+    examplesLabel: "Examples to begin with",
     examples: [
       { question: "What is the derivative of x^3 + 2x?", how: "symbolic mathematics" },
       { question: "Is the number 1729 a sum of two cubes in two different ways?", how: "runs Python" },
@@ -339,9 +339,14 @@ export const t = {
       tools: "With tools",
       noTools: "Without",
       verified: "Checked",
+      unseen: "Unseen wording",
       interval: "95 %",
     },
     noTable: "Nothing measured yet.",
+    all: "All families",
+    weak: "weak",
+    reproduce: "Measured by",
+    auc: "AUC of its scores",
     empty: "No model is served. Start a node, then reload.",
   },
 

@@ -47,11 +47,9 @@ export const conversationQuery = (id: string) =>
     queryFn: () => request<Conversation>("GET", `/api/conversations/${encodeURIComponent(id)}`),
   });
 
-export const runQuery = (id: string) =>
-  queryOptions({
-    queryKey: ["run", id],
-    queryFn: () => request<Run>("GET", `/api/runs/${encodeURIComponent(id)}`),
-  });
+export const runRead = (id: string) => request<Run>("GET", `/api/runs/${encodeURIComponent(id)}`);
+
+export const runQuery = (id: string) => queryOptions({ queryKey: ["run", id], queryFn: () => runRead(id) });
 
 export const usageSummaryQuery = (from: string, to: string) =>
   queryOptions({

@@ -1,137 +1,73 @@
-/** The shapes of /api that the pages read. */
+/**
+ * The shapes of /api that the pages read: the generated schema's, made exact where the schema can only say
+ * "object" or "string" (frames, reasons, what a model's card holds).
+ */
 import type { Frame, RunFinished, Usage } from "../protocol.gen";
+import type { components } from "./schema.gen";
 
-export type RunStatus = "queued" | "running" | "finished" | "failed" | "cancelled";
+type Schemas = components["schemas"];
 
-export interface ApiError {
-  code: string;
-  message: string;
-}
+export type RunStatus = Schemas["RunStatusEnum"];
+export type ApiError = Schemas["RunError"];
 
-export interface Run {
-  id: string;
-  conversation_id: string | null;
-  question: string;
-  status: RunStatus;
-  model: string;
-  allow_tools: boolean;
-  verify: boolean;
-  answer: string | null;
-  verdict: RunFinished["verdict"];
-  score: number | null;
+export type Run = Omit<Schemas["Run"], "finish_reason" | "usage"> & {
   finish_reason: RunFinished["finish_reason"] | null;
-  error: ApiError | null;
   usage: Usage;
-  max_total_tokens: number;
-  price_nano_usd_per_token: number;
-  cost_nano_usd: number;
-  created_at: string;
-  finished_at: string | null;
-  last_seq: number;
-}
+};
 
-export interface RunEvents {
+export interface RunEvents extends Omit<Schemas["Frames"], "frames"> {
   frames: Frame[];
-  is_complete: boolean;
 }
 
-export interface Me {
-  user: { email: string; is_staff: boolean } | null;
-  account: { id: string; name: string };
-  balance_nano_usd: number;
-  is_local: boolean;
-  price_nano_usd_per_token: number;
-  has_asked: boolean;
-}
+export type Me = Schemas["MeOutput"];
+export type Ask = Pick<Schemas["FirstQuestion"], "question" | "allow_tools" | "verify" | "id">;
 
-export interface Ask {
-  question: string;
-  allow_tools: boolean;
-  verify: boolean;
-  model?: string;
-  id?: string;
-}
-
-export interface ConversationRow {
-  id: string;
-  title: string;
-  created_at: string;
+export type ConversationRow = Required<Schemas["Conversation"]> & {
   last_run: Pick<Run, "id" | "status" | "answer" | "verdict" | "score" | "cost_nano_usd"> | null;
-}
-
-export interface Conversation {
-  id: string;
-  title: string;
-  created_at: string;
-  runs: Run[];
-}
+};
+export type Conversation = Required<Schemas["Conversation"]> & { runs: Run[] };
 
 export interface Page<Row> {
   results: Row[];
   next: string | null;
 }
 
-export interface ApiKey {
-  id: string;
-  name: string;
-  prefix: string;
-  last4: string;
-  scopes: string[];
-  created_at: string;
-  last_used_at: string | null;
-  last_used_model: string | null;
-  spent_month_nano_usd: number;
-  monthly_cap_nano_usd: number | null;
-  revoked_at: string | null;
+export type ApiKey = Schemas["KeyOutput"];
+export type ApiKeyMade = Schemas["KeyCreatedOutput"];
+export type UsageDay = Schemas["UsageSummaryOutputDay"];
+export type UsageSummary = Schemas["UsageSummaryOutput"];
+export type UsageRun = Schemas["UsageRunsOutputLine"];
+
+export interface MeasuredShare {
+  right: number;
+  n: number;
+  share: number;
+  interval_low: number;
+  interval_high: number;
 }
 
-export interface ApiKeyMade extends ApiKey {
-  key: string;
-}
+export type MeasuredColumn = "with_tools" | "verified" | "held_out" | "held_out_verified" | "without_tools";
 
-export interface UsageDay extends Usage {
-  day: string;
-  cost_nano_usd: number;
-  num_runs: number;
-}
-
-export interface UsageSummary {
-  balance_nano_usd: number;
-  month_to_date_nano_usd: number;
-  days: UsageDay[];
-}
-
-export interface UsageRun extends Usage {
-  run_id: string;
-  created_at: string;
-  model: string;
-  api_key_name: string | null;
-  question: string;
-  finish_reason: string | null;
-  cost_nano_usd: number;
-  is_billable: boolean;
-}
-
+/** A row of the model card's measured table (gpu_node/evaluation/report.py writes it). */
 export interface FamilyRow {
   family: string;
   n: number;
-  with_tools: number | null;
-  without_tools: number | null;
-  verified: number | null;
-  interval_low: number | null;
-  interval_high: number | null;
+  with_tools: number;
+  without_tools: number;
+  verified: number;
+  unseen_wording?: number;
+  interval_low: number;
+  interval_high: number;
+  /** Each column with its own n: a column that was not measured has n = 0. Older cards lack it. */
+  details?: Partial<Record<MeasuredColumn, MeasuredShare>>;
 }
 
-export interface Model {
-  id: string;
-  aliases: string[];
-  role: "reasoner" | "verifier";
-  context_tokens: number;
-  num_parameters: number;
-  price_nano_usd_per_token: number | null;
-  description: string;
-  is_ready: boolean;
-  card: { families?: FamilyRow[] };
-  can: string[];
-  cannot: string[];
+export interface ModelCard {
+  families?: FamilyRow[];
+  total?: Partial<Record<MeasuredColumn, MeasuredShare>>;
+  command?: string;
+  critic_auc?: number | null;
+  critic_samples?: { right: number; n: number };
 }
+
+export type Model = Omit<Schemas["Model"], "card"> & { card: ModelCard };

@@ -1,74 +1,119 @@
 /** What a model was measured to do, family by family: share right with its 95 % interval, with and without tools. */
-import type { FamilyRow } from "../api/types";
+import type { FamilyRow, MeasuredColumn, ModelCard } from "../api/types";
 import { count } from "../format/numbers";
 import { t } from "../strings";
 
-const cell = (share: number | null | undefined) =>
-  share === null || share === undefined ? "" : Math.round(share * 100);
+const WEAK_BELOW = 0.6; // the model card names these; the table marks them
 
-export function FamilyTable({ rows }: { rows: FamilyRow[] }) {
+const COLUMNS: { column: MeasuredColumn; label: string }[] = [
+  { column: "verified", label: t.models.columns.verified },
+  { column: "held_out", label: t.models.columns.unseen },
+  { column: "without_tools", label: t.models.columns.noTools },
+];
+
+export function FamilyTable({ card }: { card: ModelCard }) {
   const { columns } = t.models;
+  const rows = [...(card.families ?? [])].sort((a, b) => a.family.localeCompare(b.family));
+  const all = totalRow(card);
   return (
     <div className="flex flex-col gap-1">
       <h3 className="text-sm font-semibold">{t.models.measured}</h3>
-      <p className="text-sm text-soft">{t.models.measuredHint}</p>
+      <p className="max-w-[68ch] text-sm text-soft">{t.models.measuredHint}</p>
       <section aria-label={t.models.measured} tabIndex={0} className="scrolls mt-2">
-        <table className="figures w-full max-w-[860px] min-w-[520px] text-right text-sm">
+        <table className="figures w-full max-w-[920px] min-w-[600px] text-right text-sm">
           <thead>
-            <tr className="border-b border-line text-soft">
+            <tr className="border-b border-line align-bottom text-soft">
               <th className="py-2 text-left font-medium">{columns.family}</th>
-              <th className="w-[28%] py-2 font-medium">
+              <th className="w-[24%] py-2 font-medium">
                 <span className="sr-only">{columns.interval}</span>
               </th>
               <th className="py-2 pl-4 font-medium">{columns.tools}</th>
               <th className="py-2 pl-4 font-medium">{columns.interval}</th>
-              <th className="py-2 pl-4 font-medium">{columns.verified}</th>
-              <th className="py-2 pl-4 font-medium">{columns.noTools}</th>
+              {COLUMNS.map(({ column, label }) => (
+                <th key={column} className="py-2 pl-4 font-medium">
+                  {label}
+                </th>
+              ))}
               <th className="py-2 pl-4 font-medium">{columns.n}</th>
             </tr>
           </thead>
           <tbody>
+            {all && <Row row={all} isTotal />}
             {rows.map((row) => (
-              <tr key={row.family} className="border-b border-line">
-                <td className="py-2 text-left">{row.family.replaceAll("_", " ")}</td>
-                <td className="py-2 pl-4">
-                  <ShareBar row={row} />
-                </td>
-                <td className="py-2 pl-4 font-medium">{cell(row.with_tools)}</td>
-                <td className="py-2 pl-4 whitespace-nowrap text-soft">
-                  {row.interval_low === null || row.interval_low === undefined
-                    ? ""
-                    : `${cell(row.interval_low)}–${cell(row.interval_high)}`}
-                </td>
-                <td className="py-2 pl-4 text-soft">{cell(row.verified)}</td>
-                <td className="py-2 pl-4 text-soft">{cell(row.without_tools)}</td>
-                <td className="py-2 pl-4 text-soft">{count(row.n)}</td>
-              </tr>
+              <Row key={row.family} row={row} isTotal={false} />
             ))}
           </tbody>
         </table>
       </section>
+      {card.command && (
+        <p className="mt-2 text-sm text-soft">
+          {t.models.reproduce} <code className="font-mono text-xs break-all text-ink">{card.command}</code>
+        </p>
+      )}
     </div>
   );
 }
 
+function totalRow(card: ModelCard): FamilyRow | null {
+  const whole = card.total?.with_tools;
+  if (!whole) return null;
+  return {
+    family: t.models.all,
+    n: whole.n,
+    with_tools: whole.share,
+    without_tools: card.total?.without_tools?.share ?? 0,
+    verified: card.total?.verified?.share ?? 0,
+    interval_low: whole.interval_low,
+    interval_high: whole.interval_high,
+    details: card.total,
+  };
+}
+
+/** The share in percent, or nothing where that column was not measured. */
+function shareOf(row: FamilyRow, column: MeasuredColumn): string {
+  const measured = row.details?.[column];
+  if (row.details) return measured?.n ? String(Math.round(measured.share * 100)) : "";
+  if (column === "verified" || column === "without_tools") return String(Math.round(row[column] * 100));
+  return row.unseen_wording === undefined ? "" : String(Math.round(row.unseen_wording * 100));
+}
+
+function Row({ row, isTotal }: { row: FamilyRow; isTotal: boolean }) {
+  const isWeak = row.with_tools < WEAK_BELOW;
+  return (
+    <tr className={`border-b border-line ${isTotal ? "font-semibold" : ""}`}>
+      <td className="py-2 text-left">
+        {row.family.replaceAll("_", " ")}
+        {isWeak && <span className="ml-2 text-xs text-abstain">{t.models.weak}</span>}
+      </td>
+      <td className="py-2 pl-4">
+        <ShareBar row={row} />
+      </td>
+      <td className={`py-2 pl-4 ${isTotal ? "" : "font-medium"}`}>{Math.round(row.with_tools * 100)}</td>
+      <td className="py-2 pl-4 font-normal whitespace-nowrap text-soft">
+        {Math.round(row.interval_low * 100)}–{Math.round(row.interval_high * 100)}
+      </td>
+      {COLUMNS.map(({ column }) => (
+        <td key={column} className="py-2 pl-4 font-normal text-soft">
+          {shareOf(row, column)}
+        </td>
+      ))}
+      <td className="py-2 pl-4 font-normal text-soft">{count(row.n)}</td>
+    </tr>
+  );
+}
+
 function ShareBar({ row }: { row: FamilyRow }) {
-  const share = row.with_tools ?? 0;
+  const [low, high] = [row.interval_low, row.interval_high];
   return (
     <span aria-hidden="true" className="relative block h-1 rounded-full bg-line">
       <span
         className="absolute inset-y-0 left-0 rounded-full bg-accent"
-        style={{ width: `${share * 100}%` }}
+        style={{ width: `${row.with_tools * 100}%` }}
       />
-      {typeof row.interval_low === "number" && typeof row.interval_high === "number" && (
-        <span
-          className="absolute top-1/2 h-px -translate-y-1/2 bg-ink"
-          style={{
-            left: `${row.interval_low * 100}%`,
-            width: `${(row.interval_high - row.interval_low) * 100}%`,
-          }}
-        />
-      )}
+      <span
+        className="absolute top-1/2 h-px -translate-y-1/2 bg-ink"
+        style={{ left: `${low * 100}%`, width: `${(high - low) * 100}%` }}
+      />
     </span>
   );
 }

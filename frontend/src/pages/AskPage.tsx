@@ -59,6 +59,8 @@ export function AskPage() {
       return begun.conversation.id;
     },
     onSuccess: (id, { again }) => {
+      // The new run is what comes next: the keys that walk its steps work at once, and a phone's keyboard goes.
+      document.getElementById("content")?.focus({ preventScroll: true });
       if (!again) setDraft((current) => ({ ...current, question: "" }));
       void queryClient.invalidateQueries({ queryKey: ["history"] });
       void queryClient.invalidateQueries({ queryKey: ["me"] });

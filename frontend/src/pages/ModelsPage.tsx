@@ -50,6 +50,9 @@ function ModelSection({ model }: { model: Model }) {
             ? t.models.free
             : t.models.perMillion(model.price_nano_usd_per_token)}
         </Fact>
+        {typeof model.card.critic_auc === "number" && model.role === "verifier" && (
+          <Fact name={t.models.auc}>{model.card.critic_auc.toFixed(3)}</Fact>
+        )}
         {model.aliases.length > 0 && <Fact name={t.models.aliases}>{model.aliases.join(", ")}</Fact>}
       </dl>
       {(model.can.length > 0 || model.cannot.length > 0) && (
@@ -59,7 +62,7 @@ function ModelSection({ model }: { model: Model }) {
         </div>
       )}
       {families.length > 0 ? (
-        <FamilyTable rows={families} />
+        <FamilyTable card={model.card} />
       ) : (
         model.role === "reasoner" && <p className="text-sm text-soft">{t.models.noTable}</p>
       )}

@@ -51,10 +51,9 @@ const socket = () => ScriptedSocket.made.at(-1) as ScriptedSocket;
 const ticks = (ms: number) => vi.advanceTimersByTimeAsync(ms);
 
 async function follow(fetchFrames: (after: number) => Promise<Frame[]>, run: Run | null = null) {
-  const follower = new RunFollower(
-    { url: "ws://svend/ws/runs/run_sample", fetchFrames, WebSocket: ScriptedSocket },
-    run,
-  );
+  const fetchRun = () => Promise.resolve(settled);
+  const doors = { url: "ws://svend/ws/runs/run_sample", fetchFrames, fetchRun, WebSocket: ScriptedSocket };
+  const follower = new RunFollower(doors, run);
   follower.start();
   await ticks(10);
   socket().accept();
@@ -126,6 +125,27 @@ describe("following a run", () => {
     await ticks(1);
     expect(follower.snapshot().trace).toEqual(whole);
     expect(follower.snapshot().connection.state).toBe("closed");
+  });
+
+  it("asks for the settled row when the line closed before it was settled", async () => {
+    const follower = await follow(noFetch);
+    for (const frame of frames) socket().frame(frame);
+    socket().say({ kind: "run", run: { ...settled, status: "running" } });
+    socket().drop(1000);
+    await ticks(10);
+    expect(follower.snapshot().run?.status).toBe("finished");
+    expect(follower.snapshot().connection.state).toBe("closed");
+    expect(ScriptedSocket.made).toHaveLength(1);
+  });
+
+  it("comes back after a clean close before the end", async () => {
+    const follower = await follow(noFetch);
+    socket().frame(frames[0]);
+    socket().drop(1000);
+    await ticks(2_000);
+    socket().accept();
+    expect(socket().sent).toEqual(['{"after_seq":1}']);
+    follower.stop();
   });
 
   it("takes a silent line for a dead one", async () => {

@@ -14,6 +14,8 @@ export const SILENCE_MS_MAX = 32_000;
 const RECONNECT_MS_MIN = 300;
 const RECONNECT_MS_MAX = 5_000;
 const CONNECT_TIMEOUT_MS = 8_000;
+const SETTLE_EVERY_MS = 700; // settling takes the server milliseconds, or a sweep of the worker's
+const SETTLE_TRIES_MAX = 30;
 
 export type Connection =
   | { state: "connecting" }
@@ -38,6 +40,8 @@ export interface FollowerDoors {
   url: string;
   /** Frames after `seq` from the database: fills a gap that the live line left. */
   fetchFrames: (afterSeq: number) => Promise<Frame[]>;
+  /** The run's row, asked for when the log has ended but the last row heard was not settled yet. */
+  fetchRun: () => Promise<Run>;
   // biome-ignore lint/suspicious/noExplicitAny: partysocket takes any constructor with the WebSocket's face
   WebSocket?: any;
   /** Joins the many frames of one moment into one rendering. */
@@ -149,10 +153,22 @@ export class RunFollower {
     if (this.following.connection.state === "closed") return;
     if (code === 4401) this.refuse("unauthenticated", "");
     else if (code === 4404) this.refuse("not_found", "");
+    else if (this.following.trace.outcome) void this.settle(SETTLE_TRIES_MAX);
     else {
       this.attempts += 1;
       this.change({ connection: { state: "reconnecting", attempt: this.attempts } });
+      // A clean close before the run's end (a server that stops): partysocket takes 1000 for the end.
+      if (code === 1000) setTimeout(() => this.socket?.reconnect(), RECONNECT_MS_MIN);
     }
+  }
+
+  /** The log is whole; what is missing is the ledger's word on the cost. */
+  private async settle(triesLeft: number): Promise<void> {
+    this.stop();
+    const run = await this.doors.fetchRun().catch(() => null);
+    if (run) this.change({ run });
+    if ((run && SETTLED.has(run.status)) || triesLeft <= 1) this.change({ connection: { state: "closed" } });
+    else setTimeout(() => void this.settle(triesLeft - 1), SETTLE_EVERY_MS);
   }
 
   private refuse(code: string, message: string): void {

@@ -1,7 +1,7 @@
 /** A run as React sees it: followed live over its socket, or replayed from the log once it is settled. */
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useState, useSyncExternalStore } from "react";
-import { queryClient, runEvents, runQuery } from "../api/queries";
+import { queryClient, runEvents, runQuery, runRead } from "../api/queries";
 import type { Run } from "../api/types";
 import type { Frame } from "../protocol.gen";
 import { type Following, RunFollower } from "./run_follower";
@@ -54,6 +54,7 @@ function useFollower(initial: Run, isEnabled: boolean): Following {
         {
           url: socketUrl(initial.id),
           fetchFrames: (afterSeq) => framesAll(initial.id, afterSeq),
+          fetchRun: () => runRead(initial.id),
           schedule: (render) => void requestAnimationFrame(render),
         },
         initial,
