@@ -131,23 +131,47 @@ def _judge(tokenizer: Tokenizer, problem: Problem, rollout: Rollout) -> Judged:
     return Judged(problem, rollout, answer, is_complete and is_right(problem.answer_kind, problem.answer, answer))
 
 
-def critic_rows(judged: Sequence[Judged], *, seed: int, right_per_wrong: float) -> Iterator[Row]:
-    """One row a sample. Right ones are thinned to `right_per_wrong` times the wrong ones of the whole."""
+def critic_rows(
+    judged: Sequence[Judged], tokenizer: Tokenizer, *, seed: int, right_per_wrong: float, altered_share: float
+) -> Iterator[Row]:
+    """One row a sample, right ones thinned to `right_per_wrong` times the wrong ones; and, for `altered_share` of the
+    right ones kept, a second row whose question has another digit than the one the call copied: wrong by construction.
+    """
     rng = random.Random(seed)
     wrong = [j for j in judged if not j.is_right]
     right = [j for j in judged if j.is_right]
     rng.shuffle(right)
-    kept = wrong + right[: max(1, int(right_per_wrong * len(wrong)))]
-    rng.shuffle(kept)
-    for j in kept:
-        if len(j.rollout.ids) > SAMPLE_TOKENS_MAX or not j.rollout.ends:
-            continue
-        weights, labels = [0.0] * len(j.rollout.ids), [0.0] * len(j.rollout.ids)
-        for end in j.rollout.ends:
-            weights[end - 1], labels[end - 1] = 1.0, float(j.is_right)
-        # The last place counts for more: the verdict on an answer is read there.
-        weights[j.rollout.ends[-1] - 1] = 2.0
-        yield Row(ids=j.rollout.ids, weights=weights, labels=labels, group="right" if j.is_right else "wrong")
+    right = right[: max(1, int(right_per_wrong * len(wrong)))]
+    digits = [tokenizer.token_to_id(digit) for digit in "0123456789"]
+    altered = [row for j in right if rng.random() < altered_share and (row := _altered(j.rollout, digits, rng))]
+    rows = [_row(j.rollout, j.is_right) for j in wrong + right if j.rollout.ends] + altered
+    rng.shuffle(rows)
+    yield from (row for row in rows if len(row.ids) <= SAMPLE_TOKENS_MAX)
+
+
+def _row(rollout: Rollout, is_right: bool, *, judged_from: int = 0, ids: Sequence[int] | None = None) -> Row:
+    """Judged at the ends of steps after `judged_from`; `ids` replaces what the policy read and wrote."""
+    num = len(rollout.ids)
+    weights, labels = [0.0] * num, [0.0] * num
+    for end in rollout.ends:
+        if end > judged_from:
+            weights[end - 1], labels[end - 1] = 1.0, float(is_right)
+    # The last place counts for more: the verdict on an answer is read there.
+    weights[rollout.ends[-1] - 1] = 2.0
+    return Row(ids=rollout.ids if ids is None else ids, weights=weights, labels=labels, group=f"{is_right}")
+
+
+def _altered(rollout: Rollout, digits: Sequence[int], rng: random.Random) -> Row | None:
+    """Judged only after the first call: the thought before it would still be right."""
+    places = [place for place in range(rollout.prompt_tokens) if rollout.ids[place] in digits]
+    first_written = rollout.is_sampled.index(True)
+    called_at = next((end for end in rollout.ends if not rollout.is_sampled[end - 1]), None)
+    if not places or called_at is None or called_at <= first_written:
+        return None
+    ids = list(rollout.ids)
+    place = rng.choice(places)
+    ids[place] = rng.choice([digit for digit in digits if digit != ids[place]])
+    return _row(rollout, False, judged_from=called_at - 1, ids=ids)
 
 
 @torch.no_grad()

@@ -19,7 +19,15 @@ COPY = PoolSpec(name="copy", seed_start=500_000_000, num_seeds=24_000, copy_shar
 FIRST = PoolSpec(name="main1", seed_start=0, num_seeds=40_000, copy_share=0.06)
 LARGE = PoolSpec(name="main2", seed_start=1_000_000, num_seeds=120_000, copy_share=0.03)
 LAST = PoolSpec(name="main3", seed_start=2_000_000, num_seeds=60_000, copy_share=0.03)
-ROWS = (COPY, FIRST, LARGE, LAST)
+LOGIC = PoolSpec(
+    name="logic",
+    seed_start=3_000_000,
+    num_seeds=14_000,
+    copy_share=0.0,
+    families=("knights_two", "knights_three", "ordering", "logic_rules", "logic_entailment", "syllogism"),
+)
+NEWEST = PoolSpec(name="main4", seed_start=4_000_000, num_seeds=30_000, copy_share=0.02)
+ROWS = (COPY, FIRST, LARGE, LAST, LOGIC, NEWEST)
 
 # (mixture, steps). Rows of spans (span_rows.py) teach to copy anything; LOG.md says what happened when they came.
 NUM_SPANS = 60_000
@@ -48,8 +56,9 @@ STAGES = (
             spans=(53_000, 60_000),
             parts=(Part(LARGE, last=50_000), Part(LARGE, families=LONG_CALLS), Part(LAST)),
         ),
-        1_600,
+        800,
     ),
+    (Mixture(parts=(Part(LOGIC), Part(NEWEST), Part(LAST, first=30_000, last=42_000))), 800),
 )
 VALIDATION_PER_FAMILY = 8
 
@@ -68,7 +77,8 @@ CRITIC_PROBLEMS = 1_600
 CRITIC_SAMPLES = 3
 CRITIC_TEMPERATURE = 1.0
 CRITIC_SEED_START = 700_000_000
-CRITIC_RIGHT_PER_WRONG = 2.0
+CRITIC_RIGHT_PER_WRONG = 3.0
+CRITIC_ALTERED_SHARE = 0.3
 HELD_OUT_PROBLEMS = 300
 HELD_OUT_SAMPLES = 2
 HELD_OUT_TEMPERATURE = 0.7
@@ -78,7 +88,7 @@ REJECT_PRECISION = 0.60
 CRITIC = TrainConfig(
     objective="score",
     model=replace(PRESETS["nano"], has_score_head=True),
-    num_steps=500,
+    num_steps=400,
     batch_tokens=BATCH_TOKENS,
     seed=2,
     recipe=CRITIC_NAME,

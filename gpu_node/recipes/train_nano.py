@@ -107,7 +107,13 @@ def critic_train(work: Path, policy: Transformer, tokenizer: Tokenizer, *, pace:
     samples = work / "critic" / "samples.npz"
     if not samples.exists():
         judged = samples_draw(policy, tokenizer, log, is_held_out=False)
-        rows = critic_rows(judged, seed=config.seed, right_per_wrong=recipe.CRITIC_RIGHT_PER_WRONG)
+        rows = critic_rows(
+            judged,
+            tokenizer,
+            seed=config.seed,
+            right_per_wrong=recipe.CRITIC_RIGHT_PER_WRONG,
+            altered_share=recipe.CRITIC_ALTERED_SHARE,
+        )
         pool_build(rows, tokens_max=ROW_TOKENS_MAX).save(samples)
     pool = pool_load(samples)
     critic = Transformer(config.model)

@@ -93,12 +93,32 @@ def judged(is_right: bool) -> Judged:
     return Judged(problem=None, rollout=rollout, answer="", is_right=is_right)  # type: ignore[arg-type]
 
 
-def test_every_end_of_a_step_is_labelled_and_right_ones_are_thinned() -> None:
-    rows = list(critic_rows([judged(True)] * 10 + [judged(False)] * 2, seed=0, right_per_wrong=2.0))
-    assert sorted(row.group for row in rows) == ["right"] * 4 + ["wrong"] * 2
+def test_every_end_of_a_step_is_labelled_and_right_ones_are_thinned(tokenizer) -> None:
+    samples = [judged(True)] * 10 + [judged(False)] * 2
+    rows = list(critic_rows(samples, tokenizer, seed=0, right_per_wrong=2.0, altered_share=0.0))
+    assert sorted(row.group for row in rows) == ["False"] * 2 + ["True"] * 4
     for row in rows:
         assert row.weights == [0, 0, 0, 1.0, 0, 2.0]
-        assert row.labels == [0, 0, 0, float(row.group == "right"), 0, float(row.group == "right")]
+        assert row.labels == [0, 0, 0, float(row.group == "True"), 0, float(row.group == "True")]
+
+
+def test_an_altered_question_makes_its_call_and_answer_wrong_but_not_the_thought(tokenizer) -> None:
+    ids = special_ids(tokenizer)
+    three, five = tokenizer.token_to_id("3"), tokenizer.token_to_id("5")
+    written = [50, ids.think_end, ids.tool_call, three, ids.tool_call_end, ids.tool_result, five, ids.tool_result_end]
+    rollout = Rollout(
+        prompt_tokens=3,
+        ids=[ids.user, three, ids.assistant, *written, five, ids.end],
+        is_sampled=[False] * 3 + [True] * 5 + [False] * 3 + [True] * 2,
+        ends=[5, 11, 13],
+    )
+    sample = Judged(problem=None, rollout=rollout, answer="", is_right=True)  # type: ignore[arg-type]
+    rows = list(critic_rows([sample], tokenizer, seed=0, right_per_wrong=1.0, altered_share=1.0))
+    [altered] = [row for row in rows if row.group == "False"]
+    assert altered.ids[1] != three
+    assert altered.ids[2:] == rollout.ids[2:]
+    assert [place for place, weight in enumerate(altered.weights) if weight] == [10, 12]
+    assert not any(altered.labels)
 
 
 def test_the_auc_is_a_half_for_a_constant_critic_and_one_for_a_perfect_one() -> None:
