@@ -4,7 +4,7 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -39,31 +39,36 @@ BANNED_CALLS = {
 }
 
 
-def _sources(*packages: str) -> Iterator[Path]:
-    for package in packages or PACKAGES:
-        yield from (path for path in sorted((ROOT / package).rglob("*.py")) if "migrations" not in path.parts)
+@cache
+def _sources(*packages: str) -> tuple[Path, ...]:
+    found = (path for package in packages or PACKAGES for path in sorted((ROOT / package).rglob("*.py")))
+    return tuple(path for path in found if "migrations" not in path.parts)
 
 
 def _name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+@cache
 def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(), filename=str(path))
 
 
-def _imports(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
+@cache
+def _imports(path: Path) -> frozenset[str]:
+    names: set[str] = set()
+    for node in ast.walk(_tree(path)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            yield node.module
+            names.add(node.module)
+    return frozenset(names)
 
 
-def _calls(tree: ast.Module) -> Iterator[tuple[str, int]]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            yield ast.unparse(node.func), node.lineno
+@cache
+def _calls(path: Path) -> tuple[tuple[str, int], ...]:
+    nodes = (node for node in ast.walk(_tree(path)) if isinstance(node, ast.Call))
+    return tuple((ast.unparse(node.func), node.lineno) for node in nodes)
 
 
 def test_every_init_is_empty() -> None:
@@ -103,7 +108,7 @@ def test_a_heavy_library_has_few_doors(library: str) -> None:
     strays = [
         _name(path)
         for path in _sources()
-        if any(name == library or name.startswith(library + ".") for name in _imports(_tree(path)))
+        if any(name == library or name.startswith(library + ".") for name in _imports(path))
         and not _name(path).startswith(doors)
     ]
     assert not strays, f"{strays} import {library!r}; only {doors or 'nobody'} may. Call that door instead"
@@ -115,7 +120,7 @@ def test_nobody_runs_text(banned: str) -> None:
     strays = [
         f"{_name(path)}:{line}"
         for path in _sources()
-        for call, line in _calls(_tree(path))
+        for call, line in _calls(path)
         if (call == banned or (call.endswith("." + banned) and banned not in ("eval", "exec")))
         and not (doors and _name(path).startswith(doors))
     ]

@@ -1,7 +1,7 @@
 """The critic's data: samples of the policy on trained seeds, each step labelled by whether the answer came out right.
 
 The critic reads what was written so far and says whether it ends well; it is scored at the ends of steps only
-(`<|/think|>`, `<|/tool_result|>`, `<|end|>`). Samples are drawn hot, since a policy that is nearly always right gives
+(a thought's, a tool result's, the turn's). Samples are drawn hot, since a policy that is nearly always right gives
 nothing to tell apart; thresholds and the AUC are measured on samples at the policy's own serving temperatures.
 Tools run in the fence: the calls are the model's.
 """

@@ -53,7 +53,7 @@ class ExactRates:
         return is_right_BT
 
     def _in_call(self, batch: Batch) -> NDArray[np.bool_]:
-        """From after `<|tool_call|>` to `<|/tool_call|>`; the choice to call is counted by "row"."""
+        """From after a call's opening token to its closing one; the choice to call is counted by "row"."""
         opened = np.cumsum(batch.ids_BT == self.ids.tool_call, axis=1)
         closed = np.cumsum(batch.ids_BT == self.ids.tool_call_end, axis=1)
         is_first = batch.ids_BT == self.ids.tool_call
