@@ -42,12 +42,13 @@ from gpu_node.recipes.nano_rows import (
 )
 from gpu_node.training.exact_rate import ExactRates
 from gpu_node.training.job_frames import JobLog
-from gpu_node.training.trainer import LAST_FOLDER, RunPace, Trainer
+from gpu_node.training.trainer import LAST_FOLDER, RunPace, TrainConfig, Trainer
 
 EVALUATE_SECONDS = 240.0  # between two looks at the validation rows; one costs 10-20 s
 
 
 def reasoner_train(work: Path, tokenizer: Tokenizer, *, pace: RunPace) -> Transformer:
+    """Two trainings: the curriculum from random weights, then the refinement from its result."""
     rows = work / "rows"
     log = JobLog(work / "reasoner" / "job.ndjson")
     pools = {}
@@ -57,24 +58,29 @@ def reasoner_train(work: Path, tokenizer: Tokenizer, *, pace: RunPace) -> Transf
     words_from = pools[recipe.SPANS_WORDS_FROM.name]
     spans = spans_make(rows, words_from, tokenizer, num=recipe.NUM_SPANS, seed=recipe.SPANS_SEED)
     validation = validation_make(rows, tokenizer, num_per_family=recipe.VALIDATION_PER_FAMILY)
+
+    def trained(model: Transformer, config: TrainConfig, stages: list[Stage], folder: Path) -> Transformer:
+        trainer = Trainer(
+            config=config,
+            model=model,
+            order=StagedOrder(stages, batch_tokens=config.batch_tokens, seed=config.seed),
+            folder=folder,
+            log=JobLog(folder / "job.ndjson"),
+            pace=pace,
+            evaluate=ExactRates(validation, special_ids(tokenizer)),
+            tokenizer_files=tokenizer_files(tokenizer, context_tokens=config.model.context_tokens),
+        )
+        trainer.resume()
+        if trainer.progress < 1.0:
+            trainer.train()
+        return load_checkpoint(folder / LAST_FOLDER)[0]
+
+    model = Transformer(recipe.REASONER.model)
+    initialise(model, seed=recipe.REASONER.seed)
     stages = [Stage(mixture_make(mixture, pools, spans), num_steps) for mixture, num_steps in recipe.STAGES]
-    config = recipe.REASONER
-    model = Transformer(config.model)
-    initialise(model, seed=config.seed)
-    trainer = Trainer(
-        config=config,
-        model=model,
-        order=StagedOrder(stages, batch_tokens=config.batch_tokens, seed=config.seed),
-        folder=work / "reasoner",
-        log=log,
-        pace=pace,
-        evaluate=ExactRates(validation, special_ids(tokenizer)),
-        tokenizer_files=tokenizer_files(tokenizer, context_tokens=config.model.context_tokens),
-    )
-    trainer.resume()
-    if trainer.progress < 1.0:
-        trainer.train()
-    return load_checkpoint(work / "reasoner" / LAST_FOLDER)[0]
+    model = trained(model, recipe.REASONER, stages, work / "reasoner")
+    refinement = [Stage(mixture_make(recipe.REFINE_MIXTURE, pools, spans), recipe.REFINE.num_steps)]
+    return trained(model, recipe.REFINE, refinement, work / "refined")
 
 
 def samples_draw(
