@@ -26,14 +26,8 @@ from backend.runs.models import Run
 from backend.runs.run_json import run_json
 
 
-def _encodable(text: str) -> None:
-    # JSON can spell half of a surrogate pair, which no UTF-8 can carry to the node or the database.
-    if not text.isprintable() and any("\ud800" <= char <= "\udfff" for char in text):
-        raise serializers.ValidationError("Not valid Unicode text.")
-
-
 class QuestionSerializer(serializers.Serializer[dict[str, Any]]):
-    question = serializers.CharField(trim_whitespace=False, validators=[_encodable])
+    question = serializers.CharField(trim_whitespace=False)
     allow_tools = serializers.BooleanField(default=True)
     verify = serializers.BooleanField(default=False)
     model = serializers.CharField(default=None, allow_null=True)

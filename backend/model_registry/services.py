@@ -17,7 +17,7 @@ from backend.metering.services import ModelNotPriced, price_read
 from backend.model_registry.models import EvalReport, ModelVersion, Promotion
 from backend.nodes.client import NodeAddress
 from backend.nodes.models import Node
-from backend.nodes.services import node_addresses, nodes_probe
+from backend.nodes.services import node_addresses, nodes_probe_shared
 
 # A promotion is seen by every process within this; short enough for an operator, long enough to cost nothing.
 SNAPSHOT_SECONDS = 2.0
@@ -160,7 +160,7 @@ async def node_for(version: str, *, exclude: frozenset[str] = frozenset()) -> No
     """
     node = node_pick(await snapshot(), version, exclude=exclude)
     if node is None:
-        await nodes_probe()
+        await nodes_probe_shared()
         node = node_pick(await service_call(snapshot_load), version, exclude=exclude)
     if node is None:
         raise ModelNotReady(version)

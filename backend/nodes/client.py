@@ -30,6 +30,10 @@ class NodeUnreachable(Exception):
     """No answer, a broken one, or one that is not ours: it may heal, so callers may try again."""
 
 
+class NodeSlow(NodeUnreachable):
+    """No answer in time: the node may be busy, or we are."""
+
+
 class NodeRefused(Exception):
     """The node answered with a NodeError: trying the same again will not help."""
 
@@ -82,7 +86,7 @@ class NodeClient:
 
     async def info(self) -> NodeInfo:
         async with self._call("GET", "/info") as response:
-            body = await response.content.read(INFO_BYTES_MAX)
+            body = await self._body(response, INFO_BYTES_MAX)
         try:
             return NodeInfo.model_validate_json(body)
         except ValidationError as error:
@@ -111,6 +115,19 @@ class NodeClient:
         async with self._call("GET", path, is_stream=True) as response:
             while line := await self._line(response):
                 yield self._frame(line, run_id=run_id, epoch=epoch) if line.strip() else None
+
+    async def _body(self, response: aiohttp.ClientResponse, bytes_max: int) -> bytes:
+        body = bytearray()
+        try:
+            async for chunk in response.content.iter_any():  # `read(n)` gives what is there, not the whole
+                body += chunk
+                if len(body) > bytes_max:
+                    raise NodeUnreachable(f"node {self.address.name!r} sent over {bytes_max} bytes")
+        except TimeoutError as error:
+            raise NodeSlow(f"node {self.address.name!r} stopped in mid-answer: {error!r}") from error
+        except aiohttp.ClientError as error:
+            raise NodeUnreachable(f"node {self.address.name!r} broke off its answer: {error!r}") from error
+        return bytes(body)
 
     async def _line(self, response: aiohttp.ClientResponse) -> bytes:
         try:
@@ -148,7 +165,9 @@ class NodeClient:
             response = await _session().request(
                 method, url, data=body, headers=headers, timeout=timeout, allow_redirects=False
             )
-        except (aiohttp.ClientError, TimeoutError) as error:
+        except TimeoutError as error:  # aiohttp's own time-outs are this too
+            raise NodeSlow(f"node {self.address.name!r} does not answer in time: {error!r}") from error
+        except aiohttp.ClientError as error:
             raise NodeUnreachable(f"node {self.address.name!r} does not answer: {error!r}") from error
         try:
             if response.status >= 300:
@@ -159,8 +178,8 @@ class NodeClient:
 
     async def _refusal(self, response: aiohttp.ClientResponse) -> NodeUnreachable | NodeRefused:
         try:
-            body = await response.content.read(ERROR_BODY_BYTES_MAX)
+            body = await self._body(response, ERROR_BODY_BYTES_MAX)
             error = _ErrorBody.model_validate_json(body).error
-        except (ValidationError, aiohttp.ClientError, TimeoutError):
+        except (ValidationError, NodeUnreachable):
             return NodeUnreachable(f"node {self.address.name!r} answered {response.status} without a NodeError")
         return NodeRefused(response.status, error)

@@ -5,14 +5,19 @@ is ended because of it. Nodes named in the settings are trusted as they are.
 """
 
 import asyncio
+import datetime as dt
+import weakref
 
 from django.conf import settings
 from django.utils import timezone
 
 from backend.core.threads import service_call
-from backend.nodes.client import NodeAddress, NodeClient, NodeRefused, NodeUnreachable
+from backend.nodes.client import NodeAddress, NodeClient, NodeRefused, NodeSlow, NodeUnreachable
 from backend.nodes.models import Node
 from gpu_node.protocol.node import NodeInfo
+
+# A node that answers late is busy, not gone, for this long after it was last heard.
+LOST_AFTER = dt.timedelta(seconds=60)
 
 
 def node_addresses() -> dict[str, NodeAddress]:
@@ -33,8 +38,10 @@ def nodes_sync() -> list[Node]:
     ]
 
 
-def node_probe_record(*, name: str, info: NodeInfo | None, error: str) -> None:
+def node_probe_record(*, name: str, info: NodeInfo | None, error: str, is_slow: bool = False) -> None:
     now = timezone.now()
+    if is_slow and Node.objects.filter(name=name, seen_at__gt=now - LOST_AFTER).update(probed_at=now):
+        return
     if info is None:
         Node.objects.filter(name=name).update(probed_at=now, probe_error=error)
         return
@@ -43,12 +50,12 @@ def node_probe_record(*, name: str, info: NodeInfo | None, error: str) -> None:
 
 async def node_probe(address: NodeAddress) -> NodeInfo | None:
     """Asks one node for its /info and writes down what came, or why nothing did."""
-    info, error = None, ""
+    info, error, is_slow = None, "", False
     try:
         info = await NodeClient(address).info()
     except (NodeUnreachable, NodeRefused) as failure:
-        error = str(failure)
-    await service_call(node_probe_record, name=address.name, info=info, error=error)
+        error, is_slow = str(failure), isinstance(failure, NodeSlow)
+    await service_call(node_probe_record, name=address.name, info=info, error=error, is_slow=is_slow)
     return info
 
 
@@ -59,3 +66,15 @@ async def nodes_probe() -> dict[str, NodeInfo | None]:
     return dict(
         zip((a.name for a in addresses), await asyncio.gather(*(node_probe(a) for a in addresses)), strict=True)
     )
+
+
+_probing: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[object]]" = weakref.WeakKeyDictionary()
+
+
+async def nodes_probe_shared() -> None:
+    """Probes once for all who ask at the same time: a thousand requests must not become a thousand probes."""
+    loop = asyncio.get_running_loop()
+    task = _probing.get(loop)
+    if task is None or task.done():
+        task = _probing[loop] = asyncio.create_task(nodes_probe())
+    await asyncio.shield(task)

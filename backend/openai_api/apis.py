@@ -12,6 +12,7 @@ from backend.model_registry.models import ModelVersion
 from backend.openai_api.door import Request, answer, body_parse, v1_view
 from backend.openai_api.requests import COMPLETION_TOKENS_DEFAULT, ChatBody, CompletionBody
 from backend.openai_api.running import (
+    chunk_feed,
     projection_finished,
     question_size_check,
     run_begin,
@@ -40,7 +41,7 @@ async def chat_completions(request: Request) -> HttpResponseBase:
             is_answer_held=spec.verify,
             model=version.name,
         )
-        return stream_response(request, admitted, chunks.feed)
+        return await stream_response(request, admitted, chunk_feed(admitted, chunks.feed))
     return answer(chat_completion(await projection_finished(request, admitted), run_id=run_id, created=created))
 
 
@@ -114,7 +115,7 @@ async def completions(request: Request) -> HttpResponseBase:
             is_answer_held=False,
             model=version.name,
         )
-        return stream_response(request, admitted, chunks.feed)
+        return await stream_response(request, admitted, chunk_feed(admitted, chunks.feed))
     return answer(text_completion(await projection_finished(request, admitted), run_id=run_id, created=created))
 
 

@@ -4,12 +4,12 @@
 broken connection resumes with `?after=` or `Last-Event-ID`; then the `reason.run` object and `[DONE]`.
 """
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
-from django.http import HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponseBase
 
 from backend.core.errors import ApplicationError
 from backend.core.threads import service_call
@@ -18,17 +18,16 @@ from backend.model_registry.models import ModelVersion
 from backend.openai_api.door import Request, answer, body_parse, sse, v1_view
 from backend.openai_api.requests import ReasonBody
 from backend.openai_api.running import (
-    PING_SECONDS,
-    STREAM_HEADERS,
-    frames_while_connected,
+    frame_events,
     projection_finished,
     question_size_check,
     run_begin,
+    sse_response,
+    stream_response,
     version_ready,
 )
-from backend.runs.admission import Admitted, prompt_bound_tokens, run_bound_tokens
+from backend.runs.admission import prompt_bound_tokens, run_bound_tokens
 from backend.runs.cancel import run_cancel
-from backend.runs.follow import frames_follow
 from backend.runs.live import LoggedFrame
 from backend.runs.models import Run
 from backend.runs.services import frames_read, run_get
@@ -46,7 +45,8 @@ async def reason(request: Request) -> HttpResponseBase:
     if body.background:
         return answer(await _run_object(admitted.run.id, request), status=202)
     if body.stream:
-        return _frames_response(request, admitted)
+        last = partial(_run_event, admitted.run.id, request)
+        return await stream_response(request, admitted, _frame_event, last)
     await projection_finished(request, admitted)
     return answer(await _run_object(admitted.run.id, request))
 
@@ -129,7 +129,7 @@ async def reason_events(request: Request, run_id: str) -> HttpResponseBase:
     """Follows a run. Leaving stops nothing: this reader did not start it."""
     await service_call(run_get, run_id=run_id, account_id=request.caller.account_id)
     request.answer_headers["x-svend-run-id"] = run_id
-    return _sse_response(_frame_events(request, run_id, frames_follow(run_id=run_id, after_seq=_after_seq(request))))
+    return sse_response(_events(request, run_id, _after_seq(request)))
 
 
 def _after_seq(request: Request) -> int:
@@ -139,27 +139,16 @@ def _after_seq(request: Request) -> int:
     return int(given)
 
 
-def _frames_response(request: Request, admitted: Admitted) -> StreamingHttpResponse:
-    return _sse_response(_frame_events(request, admitted.run.id, frames_while_connected(request, admitted)))
-
-
-def _sse_response(events: AsyncIterator[bytes]) -> StreamingHttpResponse:
-    return StreamingHttpResponse(events, content_type="text/event-stream; charset=utf-8", headers=STREAM_HEADERS)
-
-
-async def _frame_events(request: Request, run_id: str, source: Any) -> AsyncIterator[bytes]:
-    quiet_since = time.monotonic()
-    async with aclosing(source) as frames:
-        yield b": svend\n\n"
-        async for logged in frames:
-            if logged is not None:
-                quiet_since = time.monotonic()
-                yield _frame_event(logged)
-            elif time.monotonic() - quiet_since >= PING_SECONDS:
-                quiet_since = time.monotonic()
-                yield b": ping\n\n"
-    yield sse(await _run_object(run_id, request))
+async def _events(request: Request, run_id: str, after_seq: int) -> AsyncIterator[bytes]:
+    async with aclosing(frame_events(run_id, after_seq, _frame_event)) as events:
+        async for event in events:
+            yield event
+    yield await _run_event(run_id, request)
     yield sse("[DONE]")
+
+
+async def _run_event(run_id: str, request: Request) -> bytes:
+    return sse(await _run_object(run_id, request))
 
 
 def _frame_event(logged: LoggedFrame) -> bytes:

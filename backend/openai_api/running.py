@@ -6,8 +6,9 @@ Idempotency-Key (its sender means to come back for the answer) or ran in the bac
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -72,8 +73,13 @@ def idempotency_of(request: Request) -> Idempotency | None:
 async def run_begin(request: Request, *, surface: Run.Surface, question: str, spec: RunSpec) -> Admitted:
     """Admits the run and starts it; from here on it goes to its end by itself."""
     asked = RunRequest(surface=surface, question=question, spec=spec, idempotency=idempotency_of(request))
+    admission = asyncio.ensure_future(service_call(run_admit, caller=request.caller, request=asked))
     try:
-        admitted = await service_call(run_admit, caller=request.caller, request=asked)
+        admitted = await asyncio.shield(admission)
+    except asyncio.CancelledError:
+        # The client left while the thread was at it: the run may stand in a moment, and nobody would stop it.
+        admission.add_done_callback(_run_abandon)
+        raise
     except ApplicationError as error:
         request.answer_headers |= {k: v for k, v in error.headers.items() if k.startswith("x-ratelimit")}
         raise
@@ -93,6 +99,16 @@ def _spawn(work: Any) -> None:
     task.add_done_callback(_background.discard)
 
 
+def _run_abandon(admission: "asyncio.Future[Admitted]") -> None:
+    if admission.exception() is None and admission.result().is_new:
+        _spawn(_run_end_unstarted(admission.result().run.id))
+
+
+async def _run_end_unstarted(run_id: str) -> None:
+    await run_cancel(run_id)
+    await advance_spawn(run_id)
+
+
 def _limits_give_back(request: Request, admitted: Admitted) -> None:
     def settle() -> None:
         run = Run.objects.only("prompt_tokens", "completion_tokens").get(id=admitted.run.id)
@@ -102,30 +118,34 @@ def _limits_give_back(request: Request, admitted: Admitted) -> None:
     _spawn(service_call(settle))
 
 
-async def frames_while_connected(
-    request: Request, admitted: Admitted, *, after_seq: int = 0
-) -> AsyncGenerator[LoggedFrame | None, None]:
-    """The run's frames; when the reader leaves before the end, the run is stopped."""
-    is_ended = False
+@dataclass
+class Watch:
+    is_ended: bool = False
+
+
+@contextmanager
+def stopped_if_left(request: Request, run_id: str) -> Iterator[Watch]:
+    """Stops the run when the block is left before its `is_ended` is set: the client went away."""
+    watch = Watch()
     try:
-        async with aclosing(frames_follow(run_id=admitted.run.id, after_seq=after_seq)) as frames:
-            async for frame in frames:
-                is_ended = frame is not None and frame.is_terminal
-                yield frame
+        yield watch
     finally:
-        # Reached with the end, or by cancellation when the client left: then the stop needs a task of its own.
-        if not is_ended and "idempotency-key" not in request.headers:
-            log.info("run.client_gone", run_id=admitted.run.id)
-            _spawn(run_cancel(admitted.run.id))
+        # By cancellation or a closed generator: the stop needs a task of its own.
+        if not watch.is_ended and "idempotency-key" not in request.headers:
+            log.info("run.client_gone", run_id=run_id)
+            _spawn(run_cancel(run_id))
 
 
 async def projection_finished(request: Request, admitted: Admitted) -> RunProjection:
     """Waits for the run's end. Raises the run's failure in the public shape."""
     projection = RunProjection(model=admitted.run.model)
-    async with aclosing(frames_while_connected(request, admitted)) as frames:
-        async for logged in frames:
-            if logged is not None:
-                projection.apply(logged.parse())
+    run_id = admitted.run.id
+    with stopped_if_left(request, run_id) as watch:
+        async with aclosing(frames_follow(run_id=run_id)) as frames:
+            async for logged in frames:
+                if logged is not None:
+                    projection.apply(logged.parse())
+        watch.is_ended = True
     if projection.error_code is not None:
         raise failure_error(admitted, projection.error_code, projection.error_message or "")
     return projection
@@ -149,33 +169,74 @@ def failure_error(admitted: Admitted, code: str, message: str) -> ApplicationErr
     return ApplicationError(f"{message} Nothing was charged.", code=code, status=500, type="server_error")
 
 
-Feed = Callable[[Frame], list[dict[str, Any]]]
+Feed = Callable[[LoggedFrame], bytes]
+Last = Callable[[], Awaitable[bytes]]
 
 
-def stream_response(request: Request, admitted: Admitted, feed: Feed) -> StreamingHttpResponse:
-    """The run as server-sent events: whatever `feed` makes of each frame, then `[DONE]`."""
-    return StreamingHttpResponse(
-        _events(request, admitted, feed),
-        content_type="text/event-stream; charset=utf-8",
-        headers=STREAM_HEADERS,
-    )
+def chunk_feed(admitted: Admitted, chunks_of: Callable[[Frame], list[dict[str, Any]]]) -> Feed:
+    """OpenAI's stream: the projector's chunks, and a failure as an error event."""
+
+    def feed(logged: LoggedFrame) -> bytes:
+        frame = logged.parse()
+        data = b"".join(sse(chunk) for chunk in chunks_of(frame))
+        if isinstance(frame.event, RunFailed):
+            data += sse(failure_error(admitted, frame.event.code, frame.event.message).body())
+        return data
+
+    return feed
 
 
-async def _events(request: Request, admitted: Admitted, feed: Feed) -> AsyncIterator[bytes]:
+async def stream_response(
+    request: Request, admitted: Admitted, feed: Feed, last: Last | None = None
+) -> StreamingHttpResponse:
+    """The run as server-sent events: what `feed` makes of each frame, what `last` says, then `[DONE]`."""
+    events = _events_of_own_run(request, admitted.run.id, feed, last)
+    return sse_response(Primed(await anext(events), events))
+
+
+async def _events_of_own_run(
+    request: Request, run_id: str, feed: Feed, last: Last | None
+) -> AsyncGenerator[bytes, None]:
+    with stopped_if_left(request, run_id) as watch:
+        async with aclosing(frame_events(run_id, 0, feed)) as events:
+            async for event in events:
+                yield event
+        watch.is_ended = True
+    if last is not None:
+        yield await last()
+    yield sse("[DONE]")
+
+
+async def frame_events(run_id: str, after_seq: int, feed: Feed) -> AsyncGenerator[bytes, None]:
+    """A run's frames as events, with a comment at the start and in silences."""
     quiet_since = time.monotonic()
-    async with aclosing(frames_while_connected(request, admitted)) as frames:
-        yield b": svend\n\n"  # sends the headers before the first token
+    yield b": svend\n\n"  # sends the headers before the first token
+    async with aclosing(frames_follow(run_id=run_id, after_seq=after_seq)) as frames:
         async for logged in frames:
-            if logged is None:
-                if time.monotonic() - quiet_since >= PING_SECONDS:
-                    quiet_since = time.monotonic()
-                    yield b": ping\n\n"
-                continue
-            frame = logged.parse()
-            data = b"".join(sse(chunk) for chunk in feed(frame))
-            if isinstance(frame.event, RunFailed):
-                data += sse(failure_error(admitted, frame.event.code, frame.event.message).body())
+            data = feed(logged) if logged is not None else b""
+            if not data and time.monotonic() - quiet_since >= PING_SECONDS:
+                data = b": ping\n\n"
             if data:
                 quiet_since = time.monotonic()
                 yield data
-    yield sse("[DONE]")
+
+
+def sse_response(events: AsyncIterator[bytes]) -> StreamingHttpResponse:
+    return StreamingHttpResponse(events, content_type="text/event-stream; charset=utf-8", headers=STREAM_HEADERS)
+
+
+class Primed:
+    """A generator that has begun: one that never began would not run its `finally` when the client has left."""
+
+    def __init__(self, first: bytes, rest: AsyncGenerator[bytes, None]) -> None:
+        self._first: bytes | None = first
+        self._rest = rest
+
+    def __aiter__(self) -> "Primed":
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
+        return await anext(self._rest)

@@ -82,6 +82,8 @@ async def advance(run_id: str, *, seconds_max: float | None = None) -> None:
         # The row is the truth: the sweep takes the run up again when the lease is free.
         log.exception("run.advance_failed", run_id=run_id)
         await advancer.release()
+    finally:
+        advancer.timer_stop()  # cancelled too: nothing may be written by who is no longer at it
 
 
 class _Advancer:
@@ -252,14 +254,14 @@ class _Advancer:
         assert self._flush is not None
         self._flush_check(await self._flush)
 
-    def _timer_stop(self) -> None:
+    def timer_stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     async def release(self) -> None:
         """Gives the lease back, so that the next one need not wait for its end."""
-        self._timer_stop()
+        self.timer_stop()
         if self._flush is not None:
             await asyncio.gather(self._flush, return_exceptions=True)
         try:
@@ -268,7 +270,7 @@ class _Advancer:
             log.warning("run.release_failed", run_id=self._id)  # it ends by itself in LEASE_SECONDS
 
     async def _finish(self, line: LoggedFrame, last: Frame) -> None:
-        self._timer_stop()
+        self.timer_stop()
         if self._flush is not None:
             self._flush_check(await self._flush)
         if not await service_call(run_finish, run_id=self._id, owner=self._owner, last=last, lines=self._unflushed):

@@ -114,7 +114,8 @@ async def server(registry: ModelVersion) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def http(server: str, customer: Customer) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=server, headers=customer.headers, timeout=30) as client:
+    limits = httpx.Limits(max_connections=300)
+    async with httpx.AsyncClient(base_url=server, headers=customer.headers, timeout=60, limits=limits) as client:
         yield client
 
 

@@ -18,6 +18,7 @@ MODEL = "svend-nano"
 DERIVATIVE = "What is the derivative of x^3 + 2x?"
 SLOW = "Think slowly."
 LONG = "Say much."
+TALE = "Tell a tale."  # five seconds long: to interfere in the middle
 SCRIPT: dict[str, Any] = {
     "seconds_per_token": 0.002,
     "answers": {
@@ -31,6 +32,7 @@ SCRIPT: dict[str, Any] = {
         ],
         SLOW: [[{"thought": "hm " * 2000}, {"answer": "at last"}]],
         LONG: [[{"thought": "short"}, {"answer": "word " * 30}]],
+        TALE: [[{"thought": "short"}, {"answer": "word " * 500}]],
         "Solve: 2x = 8": [[{"answer": " x = 4"}]],
     },
     "otherwise": [[{"thought": "Easy."}, {"answer": "42"}]],

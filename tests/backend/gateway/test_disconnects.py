@@ -10,7 +10,7 @@ import pytest
 from backend.core.threads import service_call
 from backend.metering.models import UsageRecord
 from backend.runs.models import Run
-from tests.backend.gateway.node_process import DERIVATIVE, LONG, MODEL, SLOW, NodeProcess
+from tests.backend.gateway.node_process import DERIVATIVE, LONG, MODEL, SLOW, TALE, NodeProcess
 from tests.backend.gateway.runs_checked import (
     all_sound,
     billed_what_the_engine_counted,
@@ -83,7 +83,7 @@ async def test_leaving_with_an_idempotency_key_lets_the_run_go_on(http: httpx.As
     assert await service_call(UsageRecord.objects.count) == 1
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 async def test_200_requests_at_once_some_leaving_are_each_billed_once(
     http: httpx.AsyncClient, node: NodeProcess
 ) -> None:
@@ -97,23 +97,43 @@ async def test_200_requests_at_once_some_leaving_are_each_billed_once(
 
 
 async def one_request(http: httpx.AsyncClient, draw: float, patience_seconds: float) -> None:
-    question = (DERIVATIVE, LONG)[draw < 0.5]
+    """Two in five leave: at some line of a stream, or at some moment of waiting."""
     is_streamed, leaves = draw * 10 % 1 < 0.5, draw * 100 % 1 < 0.4
-    work = _ask(http, question, is_streamed)
     if not leaves:
-        return await asyncio.wait_for(work, 100)
-    try:
-        await asyncio.wait_for(work, patience_seconds)
-    except TimeoutError:
-        pass
+        await asyncio.wait_for(_ask(http, (DERIVATIVE, LONG)[draw < 0.5], is_streamed), 100)
+    elif is_streamed:
+        await _ask(http, TALE, is_streamed=True, lines_max=1 + int(draw * 20))
+    else:
+        try:
+            await asyncio.wait_for(_ask(http, TALE, is_streamed=False), patience_seconds)
+        except TimeoutError:
+            pass
 
 
-async def _ask(http: httpx.AsyncClient, question: str, is_streamed: bool) -> None:
+async def _ask(http: httpx.AsyncClient, question: str, is_streamed: bool, lines_max: int | None = None) -> None:
     if not is_streamed:
         response = await http.post("/v1/chat/completions", json=body(question), timeout=100)
         assert response.status_code == 200, response.text
         return
     async with http.stream("POST", "/v1/chat/completions", json=body(question, stream=True), timeout=100) as response:
         assert response.status_code == 200
-        lines = [line async for line in response.aiter_lines() if line]
-    assert lines[-1] == "data: [DONE]"
+        lines = []
+        async for line in response.aiter_lines():
+            lines.append(line)
+            if len(lines) == lines_max:
+                return  # leaves
+    assert "data: [DONE]" in lines[-2:]
+
+
+async def test_leaving_at_any_moment_leaves_no_run_behind(http: httpx.AsyncClient, node: NodeProcess) -> None:
+    """Before, during and after the run is made: nothing goes on for a client that is gone."""
+    for milliseconds in (1, 3, 6, 10, 15, 25, 40, 70, 110, 180):
+        for is_streamed in (True, False):
+            try:
+                await asyncio.wait_for(_ask(http, TALE, is_streamed), milliseconds / 1000)
+            except TimeoutError:
+                pass
+    await runs_settled()
+    runs = await service_call(lambda: list(Run.objects.all()))
+    assert {run.status for run in runs} <= {"cancelled"}
+    await all_sound()
