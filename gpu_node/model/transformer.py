@@ -46,6 +46,10 @@ class KVCache:
         reachable = torch.arange(self._num_read, device=positions_BT.device)
         return (reachable <= positions_BT[..., None]).unsqueeze(1)
 
+    def keep(self, slots_B: Tensor) -> None:
+        """Forgets all but these slots, which become 0, 1, …"""
+        self.keys_LNKSD, self.values_LNKSD = self.keys_LNKSD[:, slots_B], self.values_LNKSD[:, slots_B]
+
     def extend(self, layer: int, k_BKTD: Tensor, v_BKTD: Tensor) -> tuple[Tensor, Tensor]:
         keys_NKSD, values_NKSD = self.keys_LNKSD[layer], self.values_LNKSD[layer]
         slots_B = torch.arange(len(keys_NKSD), device=keys_NKSD.device) if self._slots_B is None else self._slots_B

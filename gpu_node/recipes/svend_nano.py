@@ -83,7 +83,7 @@ REFINE = replace(
 )
 
 # The policy's samples that the critic learns from, and those it is measured on: other seeds, other phrasings too.
-CRITIC_PROBLEMS = 1_200
+CRITIC_PROBLEMS = 900
 CRITIC_SAMPLES = 3
 CRITIC_TEMPERATURE = 1.0
 CRITIC_SEED_START = 700_000_000

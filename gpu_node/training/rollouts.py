@@ -22,7 +22,7 @@ from gpu_node.model.transformer import KVCache, Transformer
 CallTool = Callable[[str, str], Awaitable[str]]
 
 CALLS_MAX = 3  # of one sample: a repair or two
-NEW_TOKENS_MAX = 320  # of one sample, its results included: four times the mean
+NEW_TOKENS_MAX = 260  # of one sample, its results included: three times the mean
 ROOM_FOR_RESULT = 200  # a result of the longest kind must still fit into the cache
 
 
@@ -46,7 +46,6 @@ class Rollout:
         return [t for t in self.ids[start:] if t != ids.end]
 
 
-@torch.no_grad()
 async def rollouts_sample(
     model: Transformer,
     tokenizer: Tokenizer,
@@ -57,6 +56,20 @@ async def rollouts_sample(
     seed: int,
 ) -> list[Rollout]:
     """One sample per prompt; temperature 0 takes the likeliest token. Prompts of like length belong in one call."""
+    # Not as a decorator: around a coroutine it would only cover its creation, and every step would keep its graph.
+    with torch.no_grad():
+        return await _sample(model, tokenizer, prompts, call_tool=call_tool, temperature=temperature, seed=seed)
+
+
+async def _sample(
+    model: Transformer,
+    tokenizer: Tokenizer,
+    prompts: Sequence[Sequence[int]],
+    *,
+    call_tool: CallTool,
+    temperature: float,
+    seed: int,
+) -> list[Rollout]:
     ids = special_ids(tokenizer)
     rows = [Rollout(len(p), list(p), [False] * len(p)) for p in prompts]
     longest = max(map(len, prompts))
@@ -70,18 +83,23 @@ async def rollouts_sample(
     hidden_BTC = model.hidden(padded, cache=cache)
     last_BC = hidden_BTC[torch.arange(len(rows)), torch.tensor([len(p) - 1 for p in prompts])]
     logits_BV = model.head(last_BC)
+    active = rows
     while True:
-        for row, token in zip(rows, _choose(logits_BV, ids, temperature, generator), strict=True):
+        for row, token in zip(active, _choose(logits_BV, ids, temperature, generator), strict=True):
             if not row.is_finished and not _is_waiting(row, tokenizer):
                 _advance(row, token, tokenizer, ids, call_tool)
-        live = [row for row in rows if not row.is_finished]
+        live = [row for row in active if not row.is_finished]
         if not live:
             return rows
         if waiting := [row.waits_for for row in live if row.waits_for is not None]:
             # With nobody left to compute for, wait; otherwise only let the tools' own tasks take a turn.
             await (asyncio.wait(waiting) if len(waiting) == len(live) else asyncio.sleep(0))
-        tokens_B1 = torch.tensor([[row.ids[-1]] for row in rows])
-        positions_B1 = torch.tensor([[len(row.ids) - 1] for row in rows])
+        if 2 * len(live) <= len(active):
+            # Most batches end with a few rows that ramble: those alone are computed on.
+            cache.keep(torch.tensor([place for place, row in enumerate(active) if not row.is_finished]))
+            active = live
+        tokens_B1 = torch.tensor([[row.ids[-1]] for row in active])
+        positions_B1 = torch.tensor([[len(row.ids) - 1] for row in active])
         logits_BV = model(tokens_B1, cache=cache, positions_BT=positions_B1)[:, -1]
 
 

@@ -204,3 +204,18 @@ def test_a_mixture_takes_the_rows_it_names(tmp_path: Path, tokenizer) -> None:
     mixed = mixture_make(mixture, {"small": pool}, spans)
     num_repeat = int((pool.groups == pool.group_names.index("repeat")).sum())
     assert len(mixed) == 4 + 5 + num_repeat
+
+
+def test_sampling_keeps_no_graph(tokenizer, policy) -> None:
+    """A graph kept over the steps of a batch took 20 GB once; the tools run between the steps, so they can look."""
+    ids = special_ids(tokenizer)
+    was_enabled: list[bool] = []
+
+    async def look(name: str, arguments: str) -> str:
+        was_enabled.append(torch.is_grad_enabled())
+        return "1"
+
+    prompts = [[ids.bos, ids.user, 300 + i, ids.end, ids.assistant] for i in range(8)]
+    asyncio.run(rollouts_sample(policy, tokenizer, prompts, call_tool=look, temperature=1.5, seed=3))
+    assert was_enabled
+    assert not any(was_enabled)
