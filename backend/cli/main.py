@@ -95,7 +95,7 @@ def main() -> None:
     try:
         app()
     except CliError as error:
-        Console(stderr=True).print(f"svend: {error}", style="red", highlight=False)
+        Console(stderr=True).print(f"svend: {error}", style="red", highlight=False, soft_wrap=True)
         sys.exit(1)
 
 
