@@ -137,6 +137,7 @@ def test_every_page_fits_and_has_its_picture(
 
 def test_the_keyboard_alone_asks_and_walks_the_steps(page: Page) -> None:
     page.goto("/")
+    expect(page.get_by_label("Question", exact=True)).to_be_visible()  # as a person would wait
     page.keyboard.press("/")
     page.keyboard.type(DERIVATIVE)
     page.keyboard.press("Enter")

@@ -85,41 +85,43 @@ const STATES: State[] = [
 
 export function ComponentsPage() {
   return (
-    <PageFrame title={t.titles.components} action={<ThemeChoice />}>
-      {STATES.map((state) => (
-        <StateView key={state.name} state={state} />
-      ))}
-      <section className="flex flex-col gap-4 border-t border-line pt-6">
-        <div className="flex flex-wrap gap-2">
-          <VerdictChip verdict="accept" score={0.97} />
-          <VerdictChip verdict="abstain" score={0.52} />
-          <VerdictChip verdict="reject" score={0.08} />
-          <VerdictChip verdict={null} score={null} />
-        </div>
-        <div className="flex flex-wrap gap-2">
-          <Button look="accent">Ask</Button>
-          <Button>Copy</Button>
-          <Button look="quiet">Quiet</Button>
-          <Button look="danger">Revoke</Button>
-          <Button disabled>Disabled</Button>
-        </div>
-        <Skeleton />
-        <Empty action={<Button>{t.history.emptyAction}</Button>}>{t.history.empty}</Empty>
-        <ErrorNotice
-          error={
-            new RequestFailed(
-              503,
-              "no_node",
-              "No node serves this model now. Try again in a minute.",
-              "req_3f9c",
-            )
-          }
-          onRetry={() => undefined}
-        />
-        <ErrorNotice error={new RequestFailed(0, "unreachable", "", null)} onRetry={() => undefined} />
-        <KeysPanel />
-      </section>
-    </PageFrame>
+    <main>
+      <PageFrame title={t.titles.components} action={<ThemeChoice />}>
+        {STATES.map((state) => (
+          <StateView key={state.name} state={state} />
+        ))}
+        <section className="flex flex-col gap-4 border-t border-line pt-6">
+          <div className="flex flex-wrap gap-2">
+            <VerdictChip verdict="accept" score={0.97} />
+            <VerdictChip verdict="abstain" score={0.52} />
+            <VerdictChip verdict="reject" score={0.08} />
+            <VerdictChip verdict={null} score={null} />
+          </div>
+          <div className="flex flex-wrap gap-2">
+            <Button look="accent">Ask</Button>
+            <Button>Copy</Button>
+            <Button look="quiet">Quiet</Button>
+            <Button look="danger">Revoke</Button>
+            <Button disabled>Disabled</Button>
+          </div>
+          <Skeleton />
+          <Empty action={<Button>{t.history.emptyAction}</Button>}>{t.history.empty}</Empty>
+          <ErrorNotice
+            error={
+              new RequestFailed(
+                503,
+                "no_node",
+                "No node serves this model now. Try again in a minute.",
+                "req_3f9c",
+              )
+            }
+            onRetry={() => undefined}
+          />
+          <ErrorNotice error={new RequestFailed(0, "unreachable", "", null)} onRetry={() => undefined} />
+          <KeysPanel />
+        </section>
+      </PageFrame>
+    </main>
   );
 }
 

@@ -61,7 +61,9 @@ function KeyTable({ keys, onRevoke }: { keys: ApiKey[]; onRevoke: ((key: ApiKey)
           <th className="py-2 pr-4 font-medium">{columns.lastUsed}</th>
           <th className="py-2 pr-4 text-right font-medium">{columns.spent}</th>
           <th className="py-2 pr-4 text-right font-medium">{columns.cap}</th>
-          <th className="py-2" />
+          <th className="py-2">
+            <span className="sr-only">{t.keys.revoke}</span>
+          </th>
         </tr>
       </thead>
       <tbody className="max-md:block max-md:border-t max-md:border-line">

@@ -52,7 +52,7 @@ function RailItem(props: { step: Step | null; isLive: boolean; isLast: boolean; 
     <li
       data-step={props.step?.key ?? "waiting"}
       tabIndex={-1}
-      className="appearing relative scroll-mt-6 rounded-md pb-2 pl-9 outline-offset-4"
+      className="appearing relative scroll-mt-6 rounded-md pb-2 pl-9 outline-offset-0"
     >
       {!props.isLast && (
         <span aria-hidden="true" className="absolute top-[18px] -bottom-[8px] left-[9.5px] w-px bg-line" />

@@ -45,9 +45,9 @@ export function Shell() {
       >
         {t.skipToContent}
       </a>
-      <div className="sticky top-0 flex h-dvh flex-col border-r border-line px-3.5 py-5 max-md:hidden">
+      <header className="sticky top-0 flex h-dvh flex-col border-r border-line px-3.5 py-5 max-md:hidden">
         <Sidebar me={me} />
-      </div>
+      </header>
       <header className="sticky top-0 z-10 flex h-14 items-center justify-between border-b border-line bg-paper px-4 md:hidden">
         <Link to="/" className="rounded-sm">
           <Logo />

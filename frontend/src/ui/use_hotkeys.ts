@@ -1,5 +1,5 @@
 /** Single-key shortcuts of a page. Silent while someone types, and with a modifier held. */
-import { useEffect, useRef } from "react";
+import { useLayoutEffect, useRef } from "react";
 
 export type Hotkeys = Record<string, (event: KeyboardEvent) => void>;
 
@@ -13,10 +13,11 @@ export function isTyping(target: EventTarget | null): boolean {
 
 export function useHotkeys(hotkeys: Hotkeys): void {
   const latest = useRef(hotkeys);
-  useEffect(() => {
+  useLayoutEffect(() => {
     latest.current = hotkeys;
   });
-  useEffect(() => {
+  // With the page's first paint, not after it: a key pressed as soon as the page stands must count.
+  useLayoutEffect(() => {
     const press = (event: KeyboardEvent) => {
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
       if (isTyping(event.target) && event.key !== "Escape") return;

@@ -1,0 +1,44 @@
+"""axe-core on every page, in both themes: nothing serious. A run with its trace is among the pages."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.product import Product
+
+pytestmark = [pytest.mark.e2e, pytest.mark.model, pytest.mark.timeout(420)]
+
+AXE = Path(__file__).resolve().parents[2] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
+PAGES = ["/", "/history", "/keys", "/usage", "/models", "/sign-in", "/sign-up", "/forgot", "/dev/components"]
+GRAVE = {"serious", "critical"}
+ANSWER_MS = 30_000
+
+
+def _grave_faults(page: Page) -> list[Any]:
+    page.add_script_tag(path=AXE)
+    found: list[dict[str, Any]] = page.evaluate("async () => (await axe.run()).violations")
+    return [(fault["id"], [node["html"] for node in fault["nodes"][:3]]) for fault in found if fault["impact"] in GRAVE]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_page_has_a_serious_fault(browser: Browser, product: Product, scheme: str, width: int) -> None:
+    context = browser.new_context(
+        base_url=product.url,
+        color_scheme=scheme,  # type: ignore[arg-type]
+        viewport={"width": width, "height": 860},
+        bypass_csp=True,  # for axe's own script; the product's policy stands in every other test
+    )
+    page = context.new_page()
+    for path in PAGES:
+        page.goto(path)
+        page.wait_for_load_state("networkidle")
+        assert not _grave_faults(page), path
+    page.goto("/")
+    page.get_by_label("Question", exact=True).fill("What is the derivative of x^3 + 2x?")
+    page.get_by_role("button", name="Ask", exact=True).click()
+    expect(page.get_by_label("Reasoning, step by step")).to_have_attribute("aria-busy", "false", timeout=ANSWER_MS)
+    assert not _grave_faults(page)
+    context.close()
