@@ -52,13 +52,15 @@ class Product:
     def kill(self, pattern: str) -> None:
         os.kill(self.child_pid(pattern), signal.SIGKILL)
 
-    def wait_until_answering(self, timeout_seconds: float = 60) -> None:
+    def wait_until_answering(self, timeout_seconds: float = 150) -> None:
+        """Until the web server answers and a node serves the model."""
         deadline = time.monotonic() + timeout_seconds
         while time.monotonic() < deadline:
             with contextlib.suppress(httpx.TransportError):
-                if self.http.get("/readyz").status_code == 200:
+                answer = self.http.get("/api/models")
+                if answer.status_code == 200 and any(model["is_ready"] for model in answer.json()):
                     return
-            time.sleep(0.1)
+            time.sleep(0.2)
         raise TimeoutError("the product did not answer again")
 
     def ledger_check(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.product import Product, assert_whole
 
-pytestmark = [pytest.mark.e2e, pytest.mark.model, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.e2e, pytest.mark.model, pytest.mark.timeout(400)]
 
 RUNS = 16  # more than are decoded in the first moment, so that some are queued, some running, when the kill comes
 SETTLE_TIMEOUT_SECONDS = 90
