@@ -89,7 +89,7 @@ CRITIC_TEMPERATURE = 1.0
 CRITIC_SEED_START = 700_000_000
 CRITIC_RIGHT_PER_WRONG = 3.0
 CRITIC_ALTERED_SHARE = 0.3
-HELD_OUT_PROBLEMS = 300
+HELD_OUT_PROBLEMS = 220
 HELD_OUT_SAMPLES = 2
 HELD_OUT_TEMPERATURE = 0.7
 ACCEPT_PRECISION = 0.97
@@ -98,10 +98,10 @@ REJECT_PRECISION = 0.60
 CRITIC = TrainConfig(
     objective="score",
     model=replace(PRESETS["nano"], has_score_head=True),
-    num_steps=300,
+    num_steps=160,
     batch_tokens=BATCH_TOKENS,
     seed=2,
     recipe=CRITIC_NAME,
-    # A trained body under a fresh head: a tenth of the reasoner's rates keeps what it knows.
-    optim=OptimConfig(muon_learning_rate=0.003, adamw_learning_rate=1e-3, warmup_steps=30),
+    # A trained body under a fresh head: a quarter of the reasoner's rates keeps what it knows.
+    optim=OptimConfig(muon_learning_rate=0.005, adamw_learning_rate=1.5e-3, warmup_steps=15),
 )
