@@ -142,7 +142,7 @@ def critic_rows(
     right = [j for j in judged if j.is_right]
     rng.shuffle(right)
     right = right[: max(1, int(right_per_wrong * len(wrong)))]
-    digits = [tokenizer.token_to_id(digit) for digit in "0123456789"]
+    digits = [id_ for digit in "0123456789" if (id_ := tokenizer.token_to_id(digit)) is not None]
     altered = [row for j in right if rng.random() < altered_share and (row := _altered(j.rollout, digits, rng))]
     rows = [_row(j.rollout, j.is_right) for j in wrong + right if j.rollout.ends] + altered
     rng.shuffle(rows)
