@@ -14,7 +14,7 @@ from backend.core.realtime import group_subscribed
 from backend.core.threads import service_call
 from backend.runs.bell import frames_of, run_group
 from backend.runs.live import LoggedFrame, frames_heard, is_advanced_here
-from backend.runs.services import frames_read
+from backend.runs.services import frames_read, run_is_live
 
 POLL_SECONDS = 1.0  # silence after which the log is read again
 GAP_SECONDS = 0.3  # a live frame can be ahead of the log by one flush
@@ -47,7 +47,12 @@ async def frames_follow(*, run_id: str, after_seq: int = 0) -> AsyncGenerator[Lo
                 rung = _Rung(await stack.enter_async_context(group_subscribed(run_group(run_id))))
                 must_read = True
             if must_read:
-                for frame in await _frames_after(run_id, seq):
+                # In this order: a run that ends between the two has its last frames read below.
+                is_live = await service_call(run_is_live, run_id)
+                frames = await _frames_after(run_id, seq)
+                if not frames and not is_live:
+                    return  # asked from the end, or from beyond it
+                for frame in frames:
                     seq = frame.seq
                     yield frame
                     if frame.is_terminal:
