@@ -71,6 +71,7 @@ async def test_a_live_reader_sees_all_and_the_bill(server: str, http: httpx.Asyn
     assert last["cost_nano_usd"] == 3000 * (last["usage"]["prompt_tokens"] + last["usage"]["completion_tokens"])
 
 
+@pytest.mark.timeout(600)
 async def test_resume_at_every_seq(server: str, http: httpx.AsyncClient, customer: Customer) -> None:
     run_id = await ask(http, DERIVATIVE)
     whole = seqs_of(await messages_of(server, run_id, api_key=customer.raw_key))
