@@ -27,10 +27,15 @@ KINDS = (("knight", "knave"),) * 12 + (
 
 _PLURALS = {"thief": "thieves", "hero": "heroes"}
 
+UNSEEN_CLAIM_SHARE = 0.4  # of the claims of a held-out puzzle; its other sentences are all unseen
+OWN_SPEECH_SHARE = 0.35  # trained puzzles where each speaks in a manner of their own
+JOINED_SHARE = 0.2  # trained puzzles that put all statements into one sentence
+NO_INTRODUCTION_SHARE = 0.25
+LOWER_CASE_SHARE = 0.06  # typed in a hurry, names too
+JOINERS = (", ", ", and ", " and ", "; ", ", while ", ", but ")
+
 OPEN = "It cannot be decided."
 World = dict[str, bool]
-
-
 Statement = tuple[str, Claim, list[str]]  # speaker, claim, the others it names
 
 
@@ -86,9 +91,10 @@ def _say(
     rng: random.Random, phrasings: Split, speech: str, claim: Claim, people: list[str], slots: dict[str, str]
 ) -> str:
     """One statement in words. A claim about "us" is first person in every manner of speech, as puzzles have it."""
-    wordings = claim.train if phrasings == "train" else claim.train + claim.held_out * 2
+    is_unseen = phrasings == "held_out" and rng.random() < UNSEEN_CLAIM_SHARE
+    wordings = claim.held_out if is_unseen else claim.train
     if len(people) > 2 and claim.group_of == 0:  # "we" and "one of us" would be all three of them
-        wordings = tuple(wording for wording in wordings if "{T}" in wording)
+        wordings = tuple(wording for wording in (*wordings, *claim.train) if "{T}" in wording)
     said = rng.choice(wordings).format(**slots)
     return speech.format(S=slots["S"], c=said, C=said[0].upper() + said[1:])
 
@@ -104,10 +110,37 @@ def _statement_spell(
     rng: random.Random, phrasings: Split, speech: str, statement: Statement, people: list[str], words: dict[str, str]
 ) -> _Spoken:
     speaker, claim, others = statement
-    slots = {"S": speaker, "T": others[0], "U": others[-1], **words}
+    slots = {"S": speaker, "T": others[0], "U": others[-1], "she": rng.choice(("she", "he")), **words}
     constraint = f" {speaker} <-> {claim.formula.format(**slots)}"
     names = [speaker, *others]
     return _Spoken(_say(rng, phrasings, speech, claim, people, slots), constraint, names)
+
+
+def _statements_spell(
+    rng: random.Random, phrasings: Split, statements: list[Statement], people: list[str], words: dict[str, str]
+) -> tuple[list[_Spoken], str]:
+    """The statements in words and the id of the (first) manner of speech."""
+    is_own = phrasings == "train" and rng.random() < OWN_SPEECH_SHARE
+    speech, speech_id = SPEECH.ask(rng, phrasings, S="{S}", c="{c}", C="{C}")
+    spoken = []
+    for statement in statements:
+        spoken.append(_statement_spell(rng, phrasings, speech, statement, people, words))
+        if is_own:
+            speech, _ = SPEECH.ask(rng, phrasings, S="{S}", c="{c}", C="{C}")
+    return spoken, speech_id
+
+
+def _joined(rng: random.Random, sentences: list[str], phrasings: Split) -> str:
+    is_plain = all(sentence[-1] == "." for sentence in sentences)
+    if phrasings == "train" and is_plain and rng.random() < JOINED_SHARE:
+        return rng.choice(JOINERS).join(sentence[:-1] for sentence in sentences) + "."
+    return " ".join(sentences)
+
+
+def _people_draw(rng: random.Random, phrasings: Split, count: int) -> list[str]:
+    people = vocabulary.people_draw(rng, count)
+    is_lower = phrasings == "train" and rng.random() < LOWER_CASE_SHARE and len(people[0]) > 1
+    return [name.lower() for name in people] if is_lower else people
 
 
 def _answer(world: World, order: list[str], words: dict[str, str]) -> str:
@@ -121,7 +154,7 @@ def _is_complete(question: str, people: list[str], words: dict[str, str]) -> boo
 
 
 def _problem(family_name: str, rng: random.Random, phrasings: Split, count: int) -> Problem:
-    people = vocabulary.people_draw(rng, count)
+    people = _people_draw(rng, phrasings, count)
     statements, world = _puzzle_draw(rng, people)
     return _ask(rng, phrasings, family_name, people, statements, world)
 
@@ -136,15 +169,19 @@ def _ask(
 ) -> Problem:
     """The puzzle in words; `world` is its one solution, or None where it has several."""
     words = _kind_words(*rng.choice(KINDS))
-    speech, speech_id = SPEECH.ask(rng, phrasings, S="{S}", c="{c}", C="{C}")
-    spoken = [_statement_spell(rng, phrasings, speech, statement, people, words) for statement in statements]
+    spoken, speech_id = _statements_spell(rng, phrasings, statements, people, words)
     order = list(dict.fromkeys(name for one in spoken for name in one.names))
     slots = {"people": listed(people), "n": {2: "two", 3: "three"}[len(people)], **words}
     question = None
     while question is None or not _is_complete(question, people, words):
         introduction, _ = INTRODUCTIONS.ask(rng, phrasings, **slots)
+        if phrasings == "train" and rng.random() < NO_INTRODUCTION_SHARE:
+            introduction = ""
         ending, _ = ENDINGS.ask(rng, phrasings, P=rng.choice(people), **slots)
-        question = " ".join(part for part in (introduction, *(one.text for one in spoken), ending) if part)
+        said = _joined(rng, [one.text for one in spoken], phrasings)
+        question = " ".join(part for part in (introduction, said, ending) if part)
+    if people[0].islower():
+        question = question.lower()
     constraints = [one.constraint for one in spoken]
     if world is None:
         result, conclusion, answer = logic_solver(constraints), "More than one way fits.", OPEN
@@ -168,7 +205,7 @@ def _ask(
 @family("knights_open", weight=2.0)
 def knights_open(rng: random.Random, phrasings: Split) -> Problem:
     """One statement that leaves it open who is what: short, and the plainest practice of a clause's translation."""
-    people = vocabulary.people_draw(rng, 2)
+    people = _people_draw(rng, phrasings, 2)
     while True:
         statements = [_claims_draw(rng, people)[0]]
         worlds = solutions_find(people, statements)

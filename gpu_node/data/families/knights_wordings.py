@@ -10,11 +10,18 @@ from gpu_node.data.problem import Phrasings
 SPEECH = Phrasings(
     train=alternatives(
         [
-            "{S} says {c}.", "{S} says that {c}.", '{S} says[:|,] "{C}."', "{S} says: {c}.", "{S} claims {c}.",
-            "{S} claims that {c}.", '{S} claims[:|,] "{C}."', "{S} said {c}.", "{S} said that {c}.",
-            "{S}: {c}.", '{S}: "{C}."', "{S} tells you that {c}.", "{S} tells you {c}.", "{S} states that {c}.",
-            "{S} told you that {c}.", '{S} told me[:|,] "{C}."', "According to {S}, {c}.", "{S} says '{C}'.",
-            "{S} says, '{C}'.", '{S} said[:|,] "{C}."', "{S} says {c}.", '{S} says "{c}".',
+            "{S} [says|says|said|claims|claimed|states|stated|replies|answers|adds|argues|swears|reports] {c}.",
+            "{S} [says|says|said|claims|claimed|states|replies|answers|argues|swears|maintains|believes] that {c}.",
+            '{S} [says|said|claims|claimed|states|replies|replied|answers|adds|shouts|explains][:|,] "{C}."',
+            "{S} [says|said|claims|states|replies|answers]: {c}.",
+            "{S} [says|said|claims|replies]: {C}.",
+            "{S} [says|said|claims], {c}.",
+            "{S}: {c}.", '{S}: "{C}."', "{S}: '{C}.'", "{S} - {c}.", "{S}: {C}.",
+            "{S} [tells|told] [you|us|me|the visitor] {c}.", "{S} [tells|told] [you|us|the visitor] that {c}.",
+            '{S} [tells|told] [you|us|me][:|,] "{C}."', "According to {S}, {c}.", "{S}'s statement: {c}.",
+            "{S} says '{C}'.", "{S} [says|said], '{C}.'", '{S} says "{c}".', "{S} will tell you that {c}.",
+            "If you ask {S}, {c}.", "{S} makes the statement that {c}.", "{S} is heard to say that {c}.",
+            "From {S} we hear that {c}.", "{S} says of the group that {c}.", "{S} lets us know that {c}.",
         ]
     ),
     held_out=[
@@ -26,23 +33,34 @@ SPEECH = Phrasings(
 INTRODUCTIONS = Phrasings(
     train=alternatives(
         [
-            "",
             "[On an island, |On a strange island, |Here ][every person|everyone|each person] is {a_good} or {a_bad}.",
             "On an island live {goods} and {bads}.",
-            "{Goods} always tell the truth[ and|,] {bads} always lie.",
-            "{Goods} tell the truth[ and|,] {bads} lie.",
-            "You meet {people} on an island of {goods} and {bads}.",
-            "You meet {people}.",
+            "On an island of {goods} and {bads},",
+            "On the island of {goods} and {bads}[|:|,]",
+            "There is an island of {goods} and {bads}.",
+            "{Goods} always tell the truth[ and|,| while|;] {bads} always lie.",
+            "{Goods} [tell|say|speak] the truth[ and|,| but] {bads} lie.",
+            "{Goods} always tell the truth and {bads} always lie. There are {n} of them: {people}.",
+            "[You meet|I met|I meet|We meet] {people} on an island of {goods} and {bads}.",
+            "[You meet|I met|We meet|You come across|You talk to] {people}.",
+            "[You meet|We meet|You see] {n} people, {people}.",
+            "You meet {n} inhabitants: {people}.",
             "You meet {people}. Each is {a_good} or {a_bad}.",
             "{people} are each [either |]{a_good} or {a_bad}.",
+            "{people} [are inhabitants of|come from] an island of {goods} and {bads}.",
             "There are {n} people, {people}, each {a_good} or {a_bad}.",
+            "There are {n} people: {people}.",
+            "[The|There are {n}] islanders {people} talk to you.",
             "{people} live on the island of {goods} and {bads}.",
-            "A puzzle of {goods} and {bads}:",
-            "{Goods} and {bads}:",
-            "{Goods} and {bads} puzzle:",
+            "[A puzzle|A riddle|A logic puzzle|A question] [of|about|with] {goods} and {bads}:",
+            "{Goods} and {bads}[:|.| puzzle:| problem:| riddle.]",
             "You are on an island of {goods} (truth) and {bads} (lies).",
+            "[A land|A country|A town|A village] is full of {goods} and {bads}.",
             "{A_good} always tells the truth and {a_bad} always lies.",
-            "{A_good} always tells the truth, {a_bad} always lies. You meet {people}.",
+            "{A_good} [always tells|tells] the truth, {a_bad} [always lies|lies]. You meet {people}.",
+            "{Goods} are truthful, {bads} are not.",
+            "Every inhabitant is either {a_good}, who tells the truth, or {a_bad}, who lies.",
+            "In this riddle {goods} tell the truth and {bads} lie.",
         ]
     ),
     held_out=[
@@ -57,13 +75,18 @@ INTRODUCTIONS = Phrasings(
 ENDINGS = Phrasings(
     train=alternatives(
         [
-            "Who is {a_good} and who is {a_bad}?", "Who is {a_good}, who is {a_bad}?", "Who is what?",
+            "Who is {a_good} and who is {a_bad}?", "Who is {a_good}, who is {a_bad}?", "Who is what?", "Who is which?",
             "What is each person?", "What are {people}?", "Which of them is {a_good}?", "Who is the {good}?",
             "Who is {a_bad}?", "Who is lying?", "Who tells the truth?", "What are they?", "Find out who is who.",
             "Is {P} {a_good} or {a_bad}?", "What is {P}?", "Who are the {goods} and who are the {bads}?",
-            "Determine who is {a_good} and who is {a_bad}.", "Solve it.", "Who is who?", "Tell me who is what.",
+            "[Determine|Find|Find out|Say|Figure out|Deduce|Conclude] who is {a_good} and who is {a_bad}.",
+            "Solve it.", "Solve this[| puzzle| riddle].", "Who is who?", "Tell me who is what.",
             "Which are {goods} and which are {bads}?", "Say what each of them is.", "What kind is each[| of them]?",
-            "Identify the {goods} and the {bads}.", "So who is {a_good} and who is {a_bad}?",
+            "[Identify|Name|Find|List] the {goods} and the {bads}.", "So who is {a_good} and who is {a_bad}?",
+            "What is each[| one| of them]?", "What can you say about {people}?", "Who lies and who tells the truth?",
+            "Who is {a_good}?", "Who is the {bad}?", "Who lies?", "Are they {goods} or {bads}?", "What is everyone?",
+            "Which one is the {bad}?", "Is {P} {a_bad}?", "Is {P} {a_good}?", "Find everyone's kind.",
+            "Who's {a_good} and who's {a_bad}?", "What must {people} be?", "Sort them into {goods} and {bads}.",
         ]
     ),
     held_out=[
