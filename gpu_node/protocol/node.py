@@ -3,6 +3,7 @@
 from typing import Literal
 
 from gpu_node.protocol.frames import PROTOCOL_VERSION, Usage, Wire
+from gpu_node.protocol.job_frames import RunningJob
 
 # Streams send an empty line at least this often, so that a reader can tell a quiet run from a dead node.
 HEARTBEAT_SECONDS = 5.0
@@ -35,6 +36,9 @@ class NodeInfo(Wire):
     models: list[LoadedModel]
     running_runs: list[str]
     runs_max: int
+    running_jobs: list[RunningJob] = []
+    jobs_max: int = 0  # 0: this node takes no jobs
+    is_draining: bool = False  # takes no new runs and jobs; what runs goes on
 
 
 class UsageRow(Wire):

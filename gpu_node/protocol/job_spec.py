@@ -1,0 +1,137 @@
+"""What a job does: the specs that the dashboard's form, the CLI and the API are generated from or validated by.
+
+A spec is frozen when the job is made and names no node, user or money. `JobOrder` is the body of
+`PUT /jobs/{id}?epoch=`: the spec with the places of its inputs and this node's part in a gang.
+Not here: job frames (job_frames.py), how the node runs it (server, training).
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, TypeAdapter, model_validator
+
+from gpu_node.protocol.frames import PROTOCOL_VERSION, Wire
+from gpu_node.protocol.manifest import SignedManifest
+
+STEPS_MAX = 10_000_000
+BATCH_TOKENS_MAX = 4_194_304
+ROW_TOKENS_MAX = 32_768
+ROWS_MAX = 100_000_000
+WORLD_SIZE_MAX = 1024
+EVAL_PROBLEMS_MAX = 5_000  # a family
+HELD_OUT_SEED_FIRST = 1_000_000_000  # as gpu_node/data/problem.py: a test holds the two together
+
+ModelSize = Literal["nano", "500m", "1b", "3b", "7b", "13b"]
+Objective = Literal["pretrain", "sft", "verifier"]
+# Where rows come from: problems of our own families, or a file in the store (an input named "data").
+DataSource = Literal["families", "file"]
+
+
+class DataSpec(Wire):
+    """Training rows. `families`: `num_rows` problems from `seed_start` on; `file`: JSON lines with `question`,
+    `answer` (and optionally `thought`), or with `messages`."""
+
+    source: DataSource = Field(default="families", description="Our own problem families, or an uploaded file")
+    families: list[str] = Field(default=[], max_length=200, description="Only these families; empty: all")
+    num_rows: int = Field(default=2_000, ge=1, le=ROWS_MAX, description="Rows to draw from the families")
+    seed_start: int = Field(default=10_000_000, ge=0, lt=HELD_OUT_SEED_FIRST, description="First seed of the rows")
+    row_tokens_max: int = Field(default=512, ge=16, le=ROW_TOKENS_MAX, description="Longer rows are refused")
+
+
+class TrainSpec(Wire):
+    """One training. `parent` is a checkpoint that it starts from (a ModelVersion's name, or `job_…:step`)."""
+
+    kind: Literal["train"] = "train"
+    objective: Objective = Field(default="sft", description="What the loss is")
+    model_size: ModelSize = Field(default="nano", description="The preset; taken from the parent where there is one")
+    parent: str | None = Field(default=None, max_length=128, description="Checkpoint to start from; none: random")
+    data: DataSpec = DataSpec()
+    num_steps: int = Field(default=200, ge=1, le=STEPS_MAX, description="Optimiser steps")
+    batch_tokens: int = Field(default=4096, ge=64, le=BATCH_TOKENS_MAX, description="Tokens of a step, over all ranks")
+    muon_learning_rate: float = Field(default=0.008, gt=0, le=1, description="Of the matrices")
+    adamw_learning_rate: float = Field(default=1.2e-3, gt=0, le=1, description="Of embeddings and norms")
+    warmup_steps: int = Field(default=20, ge=0, le=STEPS_MAX)
+    clip_norm: float = Field(default=1.0, gt=0, le=1000)
+    seed: int = Field(default=1, ge=0, lt=2**31)
+    is_autocast: bool = Field(default=True, description="bf16 products over fp32 weights")
+    checkpoint_steps: int = Field(default=50, ge=1, le=STEPS_MAX, description="A checkpoint each so many steps")
+    num_nodes: int = Field(default=1, ge=1, le=64, description="Nodes of the gang")
+    ranks_per_node: int = Field(default=1, ge=1, le=16, description="Processes on each node")
+    time_budget_seconds: float | None = Field(default=None, gt=0, description="The schedule then follows the clock")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.data.row_tokens_max > self.batch_tokens:
+            raise ValueError(
+                f"data.row_tokens_max {self.data.row_tokens_max} exceeds batch_tokens {self.batch_tokens}: "
+                "a row must fit a step"
+            )
+        if self.warmup_steps >= self.num_steps:
+            raise ValueError(f"warmup_steps {self.warmup_steps} must be below num_steps {self.num_steps}")
+        return self
+
+
+class EvalSpec(Wire):
+    """Measures one checkpoint on problem families at held-out seeds."""
+
+    kind: Literal["evaluate"] = "evaluate"
+    model: str = Field(max_length=128, description="A ModelVersion's name, or a job's checkpoint `job_…:step`")
+    verifier: str | None = Field(default=None, max_length=128, description="The critic's ModelVersion")
+    families: list[str] = Field(default=[], max_length=200, description="Only these families; empty: all")
+    num_problems: int = Field(default=8, ge=1, le=EVAL_PROBLEMS_MAX, description="Problems a family")
+    seed_start: int = Field(default=HELD_OUT_SEED_FIRST, ge=HELD_OUT_SEED_FIRST, description="First held-out seed")
+    is_held_out_wording: bool = Field(default=False, description="Also in wordings that training never saw")
+
+
+class GenerateSpec(Wire):
+    """Draws synthetic problems with their checked calls into a JSON-lines artifact."""
+
+    kind: Literal["generate"] = "generate"
+    data: DataSpec = DataSpec()
+
+
+class ExportSpec(Wire):
+    """Writes a checkpoint in another number format, as a Hugging Face folder."""
+
+    kind: Literal["export"] = "export"
+    model: str = Field(max_length=128)
+    dtype: Literal["float32", "bfloat16"] = "bfloat16"
+
+
+class QuantizeSpec(Wire):
+    """Weight-only INT8: each matrix row by its own scale."""
+
+    kind: Literal["quantize"] = "quantize"
+    model: str = Field(max_length=128)
+    bits: Literal[8] = 8
+
+
+JobSpec = Annotated[TrainSpec | EvalSpec | GenerateSpec | ExportSpec | QuantizeSpec, Field(discriminator="kind")]
+JobKind = Literal["train", "evaluate", "generate", "export", "quantize"]
+
+job_spec_adapter: TypeAdapter[JobSpec] = TypeAdapter(JobSpec)
+
+
+class Rendezvous(Wire):
+    """This node's part in a gang: static ranks, and where rank 0 listens."""
+
+    node_rank: int = Field(ge=0)
+    num_nodes: int = Field(ge=1, le=64)
+    ranks_per_node: int = Field(ge=1, le=16)
+    master_host: str = "127.0.0.1"
+    master_port: int = Field(ge=1, lt=65536)
+
+    @model_validator(mode="after")
+    def _rank_in_gang(self) -> Self:
+        if self.node_rank >= self.num_nodes:
+            raise ValueError(f"node_rank {self.node_rank} is outside a gang of {self.num_nodes}")
+        return self
+
+
+class JobOrder(Wire):
+    """`inputs` by role: "parent" (checkpoint to start from), "resume" (this job's own last committed checkpoint),
+    "model", "verifier" (checkpoints to measure), "data" (a file)."""
+
+    protocol_version: Literal[1] = PROTOCOL_VERSION
+    spec: JobSpec
+    inputs: dict[str, SignedManifest] = {}
+    rendezvous: Rendezvous | None = None  # None: one process on this node alone

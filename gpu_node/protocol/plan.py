@@ -1,0 +1,66 @@
+"""`POST /plan` and `POST /preview`: what a spec would need on this node, and a sample as the model would see it."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from gpu_node.protocol.frames import Wire
+from gpu_node.protocol.job_spec import DataSpec, JobSpec
+
+PREVIEW_ROWS_MAX = 20
+
+
+class PlanRequest(Wire):
+    spec: JobSpec
+
+
+class MemoryPart(Wire):
+    name: str  # "weights", "gradients", "optimiser", "activations", "logits"
+    num_bytes: int
+
+
+class PlanCheck(Wire):
+    """One preflight check: `message` says what was found, `cure` what to change."""
+
+    name: Literal["memory", "disk", "data", "rendezvous", "device"]
+    is_ok: bool
+    message: str
+    cure: str = ""
+
+
+class Plan(Wire):
+    num_parameters: int
+    memory: list[MemoryPart]
+    memory_available_bytes: int
+    disk_needed_bytes: int
+    disk_available_bytes: int
+    seconds_estimated: float | None  # None: this node has not measured such a model yet
+    checks: list[PlanCheck]
+
+    @property
+    def memory_needed_bytes(self) -> int:
+        return sum(part.num_bytes for part in self.memory)
+
+    @property
+    def is_ok(self) -> bool:
+        return all(check.is_ok for check in self.checks)
+
+
+class PreviewRequest(Wire):
+    data: DataSpec
+    num_rows: int = Field(default=5, ge=1, le=PREVIEW_ROWS_MAX)
+
+
+class PreviewToken(Wire):
+    text: str
+    weight: float  # of predicting it: 0 = read only
+
+
+class PreviewRow(Wire):
+    family: str
+    num_tokens: int
+    tokens: list[PreviewToken]
+
+
+class Preview(Wire):
+    rows: list[PreviewRow]
