@@ -73,11 +73,11 @@ class Manifest(Wire):
 
 
 class SignedManifest(Wire):
-    """A manifest with a signed URL for each piece, to GET (an input) or to PUT (an upload), valid until `expires_ms`."""
+    """A manifest with a signed URL for each piece: to GET (an input) or to PUT (an upload)."""
 
     manifest: Manifest
     urls: dict[str, str]  # piece sha256 -> URL
-    expires_ms: int
+    expires_ms: int  # unix time, milliseconds: the URLs end then
 
     @model_validator(mode="after")
     def _every_url_is_of_a_piece(self) -> Self:
