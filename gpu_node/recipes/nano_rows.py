@@ -62,8 +62,12 @@ class Mixture:
     spans: tuple[int, int] = (0, 0)
 
 
-def mixture_make(mixture: Mixture, pools: Mapping[str, RowPool], spans: RowPool) -> RowPool:
-    chosen = [pool_take(spans, np.arange(*mixture.spans))] if mixture.spans[1] else []
+def mixture_make(mixture: Mixture, pools: Mapping[str, RowPool], spans: RowPool | None) -> RowPool:
+    """`spans` may be None for a mixture without them."""
+    chosen = []
+    if mixture.spans[1]:
+        assert spans is not None, mixture
+        chosen.append(pool_take(spans, np.arange(*mixture.spans)))
     for part in mixture.parts:
         pool = pools[part.spec.name]
         chosen.append(pool_take(pool, part.rows(pool)))

@@ -27,7 +27,17 @@ LOGIC = PoolSpec(
     families=("knights_two", "knights_three", "ordering", "logic_rules", "logic_entailment", "syllogism"),
 )
 NEWEST = PoolSpec(name="main4", seed_start=4_000_000, num_seeds=30_000, copy_share=0.02)
+# Drawn after the families were given many more wordings; the reasoner reads them last.
+WORDINGS = PoolSpec(name="wordings", seed_start=5_000_000, num_seeds=60_000, copy_share=0.02)
+PUZZLES = PoolSpec(
+    name="puzzles",
+    seed_start=6_000_000,
+    num_seeds=20_000,
+    copy_share=0.0,
+    families=("knights_open", "knights_two", "knights_three", "ordering", "logic_rules", "logic_entailment"),
+)
 ROWS = (COPY, FIRST, LARGE, LAST, LOGIC, NEWEST)
+LAST_ROWS = (WORDINGS, PUZZLES)
 
 # (mixture, steps). Rows of spans (span_rows.py) teach to copy anything; LOG.md says what happened when they came.
 NUM_SPANS = 60_000
@@ -80,6 +90,16 @@ REFINE = replace(
     seed=3,
     recipe=f"{REASONER_NAME}-refined",
     optim=OptimConfig(muon_learning_rate=0.008, adamw_learning_rate=1.2e-3, warmup_steps=40),
+)
+
+# And over many more wordings of everything: what carries over to a person's own words is the variety of wordings.
+WIDEN_MIXTURE = Mixture(parts=(Part(WORDINGS), Part(PUZZLES)))
+WIDEN = replace(
+    REASONER,
+    num_steps=1700,
+    seed=4,
+    recipe=f"{REASONER_NAME}-widened",
+    optim=OptimConfig(muon_learning_rate=0.010, adamw_learning_rate=1.5e-3, warmup_steps=40),
 )
 
 # The policy's samples that the critic learns from, and those it is measured on: other seeds, other phrasings too.

@@ -11,14 +11,16 @@ import argparse
 import asyncio
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer
 
 from gpu_node.data.chat_format import special_ids
-from gpu_node.data.packing import Stage, StagedOrder, pool_build, pool_load
+from gpu_node.data.packing import RowPool, Stage, StagedOrder, pool_build, pool_load
 from gpu_node.data.problem import HELD_OUT_SEED_FIRST
+from gpu_node.data.tokenizer import tokenizer_load
 from gpu_node.model.checkpoint import load_checkpoint, save_checkpoint
 from gpu_node.model.transformer import Transformer, initialise
 from gpu_node.recipes import svend_nano as recipe
@@ -34,6 +36,7 @@ from gpu_node.recipes.nano_critic import (
 from gpu_node.recipes.nano_files import tokenizer_files
 from gpu_node.recipes.nano_rows import (
     ROW_TOKENS_MAX,
+    PoolSpec,
     mixture_make,
     pool_make,
     spans_make,
@@ -47,40 +50,55 @@ from gpu_node.training.trainer import LAST_FOLDER, RunPace, TrainConfig, Trainer
 EVALUATE_SECONDS = 240.0  # between two looks at the validation rows; one costs 10-20 s
 
 
-def reasoner_train(work: Path, tokenizer: Tokenizer, *, pace: RunPace) -> Transformer:
-    """Two trainings: the curriculum from random weights, then the refinement from its result."""
-    rows = work / "rows"
-    log = JobLog(work / "reasoner" / "job.ndjson")
-    pools = {}
-    for spec in recipe.ROWS:
-        log.write("log", message=f"rows {spec.name}")
-        pools[spec.name] = pool_make(rows, spec, tokenizer)
-    words_from = pools[recipe.SPANS_WORDS_FROM.name]
-    spans = spans_make(rows, words_from, tokenizer, num=recipe.NUM_SPANS, seed=recipe.SPANS_SEED)
-    validation = validation_make(rows, tokenizer, num_per_family=recipe.VALIDATION_PER_FAMILY)
+class ReasonerTraining:
+    """The trainings of one reasoner over one work folder: rows drawn once, each training from the former's result."""
 
-    def trained(model: Transformer, config: TrainConfig, stages: list[Stage], folder: Path) -> Transformer:
+    def __init__(self, work: Path, tokenizer: Tokenizer, *, pace: RunPace) -> None:
+        self.work, self.tokenizer, self.pace = work, tokenizer, pace
+        self.rows = work / "rows"
+        self.log = JobLog(work / "reasoner" / "job.ndjson")
+
+    def from_nothing(self) -> Transformer:
+        """The curriculum from random weights, then the refinement over puzzles."""
+        pools = self._pools(recipe.ROWS)
+        words_from = pools[recipe.SPANS_WORDS_FROM.name]
+        spans = spans_make(self.rows, words_from, self.tokenizer, num=recipe.NUM_SPANS, seed=recipe.SPANS_SEED)
+        model = Transformer(recipe.REASONER.model)
+        initialise(model, seed=recipe.REASONER.seed)
+        stages = [Stage(mixture_make(mixture, pools, spans), num_steps) for mixture, num_steps in recipe.STAGES]
+        model = self._trained(model, recipe.REASONER, stages, "reasoner")
+        refinement = [Stage(mixture_make(recipe.REFINE_MIXTURE, pools, spans), recipe.REFINE.num_steps)]
+        return self._trained(model, recipe.REFINE, refinement, "refined")
+
+    def widened(self, model: Transformer) -> Transformer:
+        """The last training: over many more wordings of everything."""
+        mixture = mixture_make(recipe.WIDEN_MIXTURE, self._pools(recipe.LAST_ROWS), spans=None)
+        return self._trained(model, recipe.WIDEN, [Stage(mixture, recipe.WIDEN.num_steps)], "widened")
+
+    def _pools(self, specs: Sequence[PoolSpec]) -> dict[str, RowPool]:
+        pools = {}
+        for spec in specs:
+            self.log.write("log", message=f"rows {spec.name}")
+            pools[spec.name] = pool_make(self.rows, spec, self.tokenizer)
+        return pools
+
+    def _trained(self, model: Transformer, config: TrainConfig, stages: list[Stage], name: str) -> Transformer:
+        folder = self.work / name
+        validation = validation_make(self.rows, self.tokenizer, num_per_family=recipe.VALIDATION_PER_FAMILY)
         trainer = Trainer(
             config=config,
             model=model,
             order=StagedOrder(stages, batch_tokens=config.batch_tokens, seed=config.seed),
             folder=folder,
             log=JobLog(folder / "job.ndjson"),
-            pace=pace,
-            evaluate=ExactRates(validation, special_ids(tokenizer)),
-            tokenizer_files=tokenizer_files(tokenizer, context_tokens=config.model.context_tokens),
+            pace=self.pace,
+            evaluate=ExactRates(validation, special_ids(self.tokenizer)),
+            tokenizer_files=tokenizer_files(self.tokenizer, context_tokens=config.model.context_tokens),
         )
         trainer.resume()
         if trainer.progress < 1.0:
             trainer.train()
         return load_checkpoint(folder / LAST_FOLDER)[0]
-
-    model = Transformer(recipe.REASONER.model)
-    initialise(model, seed=recipe.REASONER.seed)
-    stages = [Stage(mixture_make(mixture, pools, spans), num_steps) for mixture, num_steps in recipe.STAGES]
-    model = trained(model, recipe.REASONER, stages, work / "reasoner")
-    refinement = [Stage(mixture_make(recipe.REFINE_MIXTURE, pools, spans), recipe.REFINE.num_steps)]
-    return trained(model, recipe.REFINE, refinement, work / "refined")
 
 
 def samples_draw(
@@ -168,6 +186,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--work-dir", type=Path, default=Path("var/train-nano"))
     parser.add_argument("--out", type=Path, default=Path("var/train-nano/weights"))
     parser.add_argument("--time-budget-minutes", type=float, help="of the reasoner's training; not reproducible")
+    parser.add_argument("--refined", type=Path, help="a refined reasoner to start the last training from")
     parser.add_argument("--compile", action="store_true", help="torch.compile: faster where a C++ compiler is at hand")
     options = parser.parse_args(arguments)
     budget = options.time_budget_minutes
@@ -179,8 +198,14 @@ def main(arguments: list[str] | None = None) -> int:
         has_progress_bar=True,
     )
     torch.set_num_threads(max(1, torch.get_num_threads()))
-    tokenizer = tokenizer_make(options.work_dir / "rows")
-    reasoner = reasoner_train(options.work_dir, tokenizer, pace=pace)
+    if options.refined is not None:
+        tokenizer = tokenizer_load(options.refined)
+        refined, _ = load_checkpoint(options.refined)
+        reasoner = ReasonerTraining(options.work_dir, tokenizer, pace=pace).widened(refined)
+    else:
+        tokenizer = tokenizer_make(options.work_dir / "rows")
+        training = ReasonerTraining(options.work_dir, tokenizer, pace=pace)
+        reasoner = training.widened(training.from_nothing())
     critic = critic_train(options.work_dir, reasoner, tokenizer, pace=RunPace())
     log = JobLog(options.work_dir / "critic" / "job.ndjson")
     measured = critic_measure(critic, reasoner, tokenizer, log)
