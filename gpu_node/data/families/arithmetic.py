@@ -35,6 +35,25 @@ CALCULATE = Phrasings(
         "What is the answer to {e}?",
         "{e} =",
         "Do this sum: {e}",
+        "Solve {e}",
+        "Solve: {e}",
+        "Answer: {e}",
+        "Compute: {e}",
+        "{e} makes what?",
+        "{e} gives what?",
+        "{e}, what is it?",
+        "{e}: what is the result?",
+        "What does {e} make?",
+        "What does {e} give?",
+        "What is {e} equal to?",
+        "Which number do you get from {e}?",
+        "How much does {e} make?",
+        "If you compute {e}, what do you get?",
+        "Take {e}. What is the result?",
+        "Here is a sum: {e}",
+        "I have {e}. What is that?",
+        "Help me with {e}.",
+        "How do I work out {e}?",
     ],
     held_out=[
         "Could you tell me what {e} is?",
@@ -108,12 +127,15 @@ def arithmetic_chain(rng: ProblemRandom, phrasings: Split) -> Problem:
     return _evaluated("arithmetic_chain", rng, phrasings, expression=text, value=value, thought="A sum: evaluate it.")
 
 
-@family("tiny_sum", weight=0.4)
+@family("tiny_sum", weight=0.8)
 def tiny_sum(rng: ProblemRandom, phrasings: Split) -> Problem:
-    """Small enough to know by heart: answered with no tool."""
-    a, b = rng.randint(0, 10), rng.randint(0, 10)
-    sign = rng.choice("+-*" if a >= b else "+*")
-    value = {"+": a + b, "-": a - b, "*": a * b}[sign]
+    """Few enough to know by heart, so answered with no tool: 155 sums and differences of two single digits.
+
+    A small net does not compute in its head, and products take it too long to learn: those go to a tool.
+    """
+    a, b = rng.randint(0, 9), rng.randint(0, 9)
+    sign = rng.choice("+-" if a >= b else "+")
+    value = a + b if sign == "+" else a - b
     expression = f"{a} {sign} {b}" if rng.random() < 0.8 else f"{a}{sign}{b}"
     question, phrasing_id = CALCULATE.ask(rng, phrasings, e=expression)
     return Problem(
@@ -252,6 +274,33 @@ SPOKEN = Phrasings(
         "What number is {w}?",
         "What is the value of {w}?",
         "Please calculate {w}",
+        "What is the result of {w}?",
+        "What's the value of {w}?",
+        "What does {w} give?",
+        "What does {w} equal?",
+        "What is {w} equal to?",
+        "How much does {w} make?",
+        "How much does {w} give?",
+        "If you take {w}, what do you get?",
+        "If I compute {w}, what is the result?",
+        "Solve: {w}",
+        "Compute this: {w}",
+        "Evaluate {w}.",
+        "Answer: {w}",
+        "Show me {w}.",
+        "Get {w}.",
+        "{w} equals what?",
+        "{w} makes what?",
+        "{w} gives what number?",
+        "{w} = ?",
+        "{w}: what is the result?",
+        "I want {w}.",
+        "I am looking for {w}.",
+        "We need the number that is {w}.",
+        "Here is a sum: {w}. What is the result?",
+        "Which number do you get from {w}?",
+        "Which number equals {w}?",
+        "Do you know {w}?",
     ],
     held_out=[
         "Let me know {w}.",

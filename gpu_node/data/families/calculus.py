@@ -14,50 +14,20 @@ from gpu_node.data.expressions import (
     polynomial_draw,
     smooth_draw,
 )
+from gpu_node.data.families.calculus_wordings import (
+    DEFINITE,
+    DERIVATIVE,
+    DERIVATIVE_AT,
+    HIGHER_DERIVATIVE,
+    INTEGRAL,
+    LIMIT,
+    SERIES,
+)
 from gpu_node.data.families.registry import family
-from gpu_node.data.problem import Call, Phrasings, Problem, ProblemRandom, Split
+from gpu_node.data.problem import Call, Problem, ProblemRandom, Split
 
 POOL = 4000  # distinct expressions a family trains on: their results are computed once and met again
 POOL_DEAR = 1200  # SymPy takes 20-200 ms for these
-
-DERIVATIVE = Phrasings(
-    train=[
-        "What is the derivative of {e}?",
-        "Find the derivative of {e}.",
-        "Differentiate {e}.",
-        "Differentiate {e} with respect to {v}.",
-        "Compute the derivative of {e} with respect to {v}.",
-        "d/d{v} of {e}?",
-        "What do you get when you differentiate {e}?",
-        "Give me the derivative of {e}",
-        "f({v}) = {e}. What is f'({v})?",
-        "Let f({v}) = {e}. Find f'({v}).",
-        "If f({v}) = {e}, what is its derivative?",
-        "Derivative of {e}",
-        "What's the first derivative of {e}?",
-        "Calculate d/d{v} ({e})",
-        "y = {e}, find dy/d{v}.",
-        "How do I differentiate {e}?",
-        "Work out the derivative of the function {e}.",
-        "Can you take the derivative of {e}?",
-        "What is the slope function of {e}?",
-        "derivative: {e}",
-        "I need the derivative of {e}.",
-        "Determine the derivative of g({v}) = {e}.",
-        "Take the derivative of {e} with respect to {v}",
-        "{e}: what is the derivative?",
-        "The function is {e}. What is its rate of change?",
-        "Differentiate the function f({v}) = {e}",
-    ],
-    held_out=[
-        "Could you differentiate {e} for me?",
-        "What function is the derivative of {e}?",
-        "For h({v}) = {e}, work out h'({v}).",
-        "Show the derivative of {e} in {v}.",
-        "Please tell me the first derivative of the function {e}",
-        "I want to differentiate {e}. What comes out?",
-    ],
-)
 
 
 @family("derivative", weight=1.6)
@@ -78,37 +48,6 @@ def derivative(rng: ProblemRandom, phrasings: Split) -> Problem:
     )
 
 
-HIGHER_DERIVATIVE = Phrasings(
-    train=[
-        "What is the {nth} derivative of {e}?",
-        "Find the {nth} derivative of {e}.",
-        "Compute the {nth} derivative of {e} with respect to {v}.",
-        "Give me the {nth} derivative of {e}",
-        "Differentiate {e} {times}.",
-        "{nth} derivative of {e}",
-        "Take the derivative of {e} {times}.",
-        "What do you get if you differentiate {e} {times}?",
-        "Let f({v}) = {e}. What is the {nth} derivative of f?",
-        "f({v}) = {e}. Find the {nth} derivative.",
-        "Calculate the {nth} derivative of {e}",
-        "I need the {nth} derivative of {e}.",
-        "Work out the {nth} derivative of the function {e}.",
-        "If y = {e}, what is its {nth} derivative?",
-        "Determine the {nth} derivative of g({v}) = {e}.",
-        "Can you find the {nth} derivative of {e}?",
-        "What's the {nth} derivative of {e} with respect to {v}?",
-        "{e}: what is the {nth} derivative?",
-        "Differentiate {e} {times} with respect to {v}.",
-        "the {nth} derivative of {e} is what?",
-    ],
-    held_out=[
-        "Could you differentiate {e} {times} for me?",
-        "Tell me the {nth} derivative of the function {e}",
-        "For h({v}) = {e}, work out the {nth} derivative.",
-        "Show the {nth} derivative of {e} in {v}.",
-        "After differentiating {e} {times}, what comes out?",
-    ],
-)
 _NTH = {2: ("second", "twice"), 3: ("third", "three times"), 4: ("fourth", "four times")}
 
 
@@ -137,39 +76,6 @@ def higher_derivative(rng: ProblemRandom, phrasings: Split) -> Problem:
     )
 
 
-DERIVATIVE_AT = Phrasings(
-    train=[
-        "What is the derivative of {e} at {v} = {a}?",
-        "Find the slope of {e} at {v} = {a}.",
-        "What is the slope of y = {e} at {v} = {a}?",
-        "f({v}) = {e}. What is f'({a})?",
-        "Let f({v}) = {e}. Find f'({a}).",
-        "Compute the derivative of {e} at the point {v} = {a}.",
-        "Differentiate {e} and put {v} = {a}.",
-        "How steep is {e} at {v} = {a}?",
-        "What is the gradient of {e} when {v} = {a}?",
-        "Evaluate the derivative of {e} at {v} = {a}",
-        "derivative of {e} at {a}",
-        "Find the slope of the tangent to y = {e} at {v} = {a}.",
-        "What is the value of the derivative of {e} for {v} = {a}?",
-        "Given f({v}) = {e}, compute f'({a}).",
-        "Calculate d/d{v} of {e} at {v} = {a}.",
-        "At {v} = {a}, what is the derivative of {e}?",
-        "If f({v}) = {e}, how much is f'({a})?",
-        "Slope of {e} at {v} = {a}?",
-        "What is the rate of change of {e} at {v} = {a}?",
-        "Work out the slope of the curve y = {e} at {v} = {a}.",
-    ],
-    held_out=[
-        "Could you find the slope of {e} where {v} = {a}?",
-        "Tell me the derivative of {e} when {v} is {a}.",
-        "For h({v}) = {e}, how large is h'({a})?",
-        "Please give the gradient of y = {e} at {v} = {a}",
-        "What slope has the tangent of {e} at {v} = {a}?",
-    ],
-)
-
-
 @family("derivative_at", weight=0.7)
 def derivative_at(rng: ProblemRandom, phrasings: Split) -> Problem:
     content = rng.content(POOL_DEAR)
@@ -189,44 +95,6 @@ def derivative_at(rng: ProblemRandom, phrasings: Split) -> Problem:
         answer_kind="number",
         phrasing_id=phrasing_id,
     )
-
-
-INTEGRAL = Phrasings(
-    train=[
-        "What is the integral of {e}?",
-        "Integrate {e}.",
-        "Find the integral of {e} with respect to {v}.",
-        "Compute the indefinite integral of {e}.",
-        "Integrate {e} with respect to {v}",
-        "What is the antiderivative of {e}?",
-        "Find an antiderivative of {e}.",
-        "Give me the integral of {e} d{v}",
-        "∫ {e} d{v}",
-        "∫ {e} d{v} = ?",
-        "Evaluate the integral of {e} d{v}.",
-        "indefinite integral of {e}",
-        "What do you get when you integrate {e}?",
-        "Calculate the antiderivative of f({v}) = {e}.",
-        "How do I integrate {e}?",
-        "I need the integral of {e}.",
-        "Work out the integral of {e}.",
-        "Find a function whose derivative is {e}.",
-        "Which function has the derivative {e}?",
-        "Can you integrate {e}?",
-        "integral: {e}",
-        "Let f({v}) = {e}. Find the primitive of f.",
-        "Determine the indefinite integral of {e} d{v}.",
-        "If f'({v}) = {e}, what is f({v})?",
-    ],
-    held_out=[
-        "Could you find the integral of {e} for me?",
-        "Tell me the antiderivative of {e} in {v}.",
-        "What is a primitive of {e}?",
-        "Please work out ∫ {e} d{v}",
-        "I have to integrate {e}; what is the result?",
-        "Show me the indefinite integral of the function {e}.",
-    ],
-)
 
 
 def _integrand(rng: random.Random, spelling: Spelling, variable: str) -> Expression:
@@ -261,40 +129,6 @@ def integral(rng: ProblemRandom, phrasings: Split) -> Problem:
     )
 
 
-DEFINITE = Phrasings(
-    train=[
-        "What is the integral of {e} from {a} to {b}?",
-        "Integrate {e} from {a} to {b}.",
-        "Find the definite integral of {e} from {v} = {a} to {v} = {b}.",
-        "Compute the integral of {e} between {a} and {b}.",
-        "Integrate {e} with respect to {v} from {a} to {b}",
-        "What is the area under {e} from {a} to {b}?",
-        "Find the area under the curve y = {e} between {a} and {b}.",
-        "Evaluate the integral of {e} d{v} from {a} to {b}.",
-        "∫ {e} d{v} from {a} to {b}",
-        "definite integral of {e} from {a} to {b}",
-        "What do you get when you integrate {e} from {a} to {b}?",
-        "Calculate the integral from {a} to {b} of {e}.",
-        "What is the integral from {a} to {b} of {e} d{v}?",
-        "Let f({v}) = {e}. Integrate f from {a} to {b}.",
-        "I need the integral of {e} over [{a}, {b}].",
-        "Work out the area between {e} and the axis from {v} = {a} to {v} = {b}.",
-        "Integrate {e} over the interval [{a}, {b}]",
-        "How large is the integral of {e} from {a} to {b}?",
-        "Give me the definite integral of {e} with limits {a} and {b}.",
-        "∫ from {a} to {b} of {e} d{v} = ?",
-        "Can you integrate {e} between {v} = {a} and {v} = {b}?",
-    ],
-    held_out=[
-        "Could you find the value of the integral of {e} from {a} to {b}?",
-        "Tell me the area below y = {e} between {v} = {a} and {v} = {b}.",
-        "Please integrate the function {e} between {a} and {b}",
-        "Starting at {a} and ending at {b}, integrate {e}.",
-        "What number is the definite integral of {e} on [{a}, {b}]?",
-    ],
-)
-
-
 @family("definite_integral")
 def definite_integral(rng: ProblemRandom, phrasings: Split) -> Problem:
     content = rng.content(POOL_DEAR)
@@ -327,40 +161,6 @@ def definite_integral(rng: ProblemRandom, phrasings: Split) -> Problem:
         answer_kind="expression",
         phrasing_id=phrasing_id,
     )
-
-
-LIMIT = Phrasings(
-    train=[
-        "What is the limit of {e} as {v} approaches {a}?",
-        "Find the limit of {e} as {v} goes to {a}.",
-        "Compute lim {v}->{a} of {e}.",
-        "lim {v} -> {a} {e}",
-        "What does {e} tend to as {v} tends to {a}?",
-        "Evaluate the limit of {e} when {v} approaches {a}.",
-        "limit of {e} as {v} -> {a}",
-        "What value does {e} approach as {v} goes to {a}?",
-        "Calculate the limit of {e} for {v} to {a}.",
-        "Let f({v}) = {e}. What is the limit of f at {v} = {a}?",
-        "As {v} approaches {a}, what is the limit of {e}?",
-        "Determine the limit as {v} tends to {a} of {e}.",
-        "Give me the limit of {e} at {v} = {a}",
-        "If {v} goes to {a}, where does {e} go?",
-        "I need the limit of {e} as {v} gets close to {a}.",
-        "Take the limit {v} → {a} of {e}.",
-        "lim({v} → {a}) {e} = ?",
-        "Can you find the limit of {e} as {v} → {a}?",
-        "What happens to {e} when {v} goes to {a}?",
-        "Work out the limit of f({v}) = {e} as {v} approaches {a}.",
-        "Where does {e} converge as {v} tends to {a}?",
-    ],
-    held_out=[
-        "Could you work out the limit of {e} when {v} tends to {a}?",
-        "Tell me what {e} approaches for {v} → {a}.",
-        "With {v} going to {a}, what limit has {e}?",
-        "Please find lim {e} as {v} → {a}",
-        "The expression {e} has which limit at {v} = {a}?",
-    ],
-)
 
 
 def _limit_case(rng: random.Random, spelling: Spelling, v: str) -> tuple[Expression, str]:
@@ -410,39 +210,6 @@ def limit(rng: ProblemRandom, phrasings: Split) -> Problem:
         answer_kind="expression",
         phrasing_id=phrasing_id,
     )
-
-
-SERIES = Phrasings(
-    train=[
-        "What is the Taylor series of {e} around {v} = 0 up to order {n}?",
-        "Expand {e} as a power series in {v} up to order {n}.",
-        "Find the Maclaurin series of {e} to order {n}.",
-        "Give the Taylor expansion of {e} at 0, order {n}.",
-        "Taylor series of {e} to order {n}",
-        "Compute the series of {e} around 0 up to order {n}.",
-        "Write {e} as a Maclaurin series of order {n}.",
-        "Maclaurin series for {e}, order {n}",
-        "Series expansion of {e} up to order {n}?",
-        "What are the terms of the Taylor series of {e} below order {n}?",
-        "Develop {e} into a power series at 0 up to order {n}.",
-        "Find the Taylor polynomial of {e} at {v} = 0 with order {n}.",
-        "I need the Taylor series of {e} with order {n}.",
-        "Calculate the power series of {e} up to order {n}",
-        "Let f({v}) = {e}. Give its Taylor series to order {n}.",
-        "Expand f({v}) = {e} in powers of {v} to order {n}.",
-        "What is the series of {e} at 0 to order {n}?",
-        "Work out the Maclaurin expansion of {e} up to order {n}.",
-        "Can you give a Taylor series for {e} to order {n}?",
-        "series: {e}, order {n}",
-    ],
-    held_out=[
-        "Tell me the Taylor expansion of {e} about 0 to order {n}.",
-        "Could you expand {e} into its Maclaurin series, order {n}?",
-        "Show the power series of {e} at {v} = 0 up to order {n}.",
-        "Up to order {n}, what is the Taylor series of {e}?",
-        "Please develop {e} as a series to order {n}",
-    ],
-)
 
 
 @family("series", weight=0.4)

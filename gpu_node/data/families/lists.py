@@ -41,6 +41,35 @@ SORT_ASCENDING = Phrasings(
             "{l} sorted from smallest to largest?",
             "I want {l} [sorted|in increasing order].",
             "Line up {l} from smallest to largest",
+            "Take {l} and [sort them|put them in order|arrange them from small to large].",
+            "Given {l}, [sort them|put them in ascending order|write them from smallest to largest].",
+            "The numbers are {l}. [Sort them.|Put them in order, smallest first.|What is their ascending order?]",
+            "I have a list: {l}. [Sort it.|Arrange it in increasing order.]",
+            "I wrote down {l}. Sort them from smallest to biggest.",
+            "We have {l}. [Sort these.|Write them in increasing order.]",
+            "If you sort {l}, what do you get?",
+            "If {l} are put in ascending order, what is the list?",
+            "When {l} are sorted, how do they stand?",
+            "From smallest to largest, [sort|arrange|write] {l}.",
+            "From low to high: {l}",
+            "In ascending order, [sort|write|put] {l}.",
+            "Smallest first: {l}",
+            "ascending: {l}",
+            "sort({l})",
+            "sorted: {l}",
+            "Sort by size: {l}",
+            "Sort by value, low to high: {l}",
+            "{l}, in order please",
+            "{l}, smallest to largest",
+            "{l} in ascending order?",
+            "{l}: what is the ascending order?",
+            "[Order|Organize|Rearrange] {l} [by size|from smallest to largest|so that they increase].",
+            "[Print|Output|Type] {l} [in ascending order|sorted].",
+            "[Determine|Find|Compute] the ascending order of {l}.",
+            "How would you order {l} from small to large?",
+            "What is {l} [sorted|in order from smallest to largest]?",
+            "[Please sort|Please order] {l}",
+            "I need {l} [in ascending order|sorted from low to high].",
         ]
     ),
     held_out=[
@@ -77,6 +106,31 @@ SORT_DESCENDING = Phrasings(
             "{l}: sort them in descending order.",
             "{l} sorted from largest to smallest?",
             "I want {l} in decreasing order.",
+            "Take {l} and [sort them in descending order|arrange them from large to small].",
+            "Given {l}, [put them in descending order|write them from largest to smallest].",
+            "The numbers are {l}. [Sort them from high to low.|Put them in order, largest first.]",
+            "I have a list: {l}. Arrange it in decreasing order.",
+            "I wrote down {l}. Sort them from biggest to smallest.",
+            "We have {l}. Write them in decreasing order.",
+            "If you sort {l} from high to low, what do you get?",
+            "If {l} are put in descending order, what is the list?",
+            "From largest to smallest, [sort|arrange|write] {l}.",
+            "From high to low: {l}",
+            "In descending order, [sort|write|put] {l}.",
+            "Largest first: {l}",
+            "descending: {l}",
+            "Sort by size, biggest first: {l}",
+            "{l}, largest to smallest",
+            "{l} in descending order?",
+            "{l}: what is the descending order?",
+            "[Order|Organize|Rearrange] {l} [from largest to smallest|so that they decrease].",
+            "[Print|Output|Type] {l} in descending order.",
+            "[Determine|Find|Compute] the descending order of {l}.",
+            "How would you order {l} from large to small?",
+            "How do {l} look when sorted from high to low?",
+            "What is {l} [in descending order|in order from largest to smallest]?",
+            "Please sort {l} from high to low",
+            "I need {l} [in descending order|sorted from high to low].",
         ]
     ),
     held_out=[
@@ -114,6 +168,37 @@ SORT_WORDS = Phrasings(
             "{l}: sort them alphabetically.",
             "I want {l} in alphabetical order.",
             "Alphabetical order of {l}?",
+            "Take {l} and [sort them alphabetically|put them in alphabetical order].",
+            "Given {l}, [sort them alphabetically|put them in alphabetical order|write them from A to Z].",
+            "The words are {l}. [Sort them.|Alphabetize them.|What is their alphabetical order?]",
+            "I have a list of words: {l}. [Sort it.|Alphabetize it.|Put it in alphabetical order.]",
+            "I wrote down {l}. Put them in ABC order.",
+            "We have the words {l}. Sort them from A to Z.",
+            "If you alphabetize {l}, what do you get?",
+            "If {l} are put in alphabetical order, what is the list?",
+            "When {l} are sorted alphabetically, what is the order?",
+            "From A to Z, [sort|arrange|write] {l}.",
+            "From A to Z: {l}",
+            "In alphabetical order, [write|put|list] {l}.",
+            "alphabetize: {l}",
+            "sort: {l}",
+            "ABC order: {l}",
+            "Sort by first letter: {l}",
+            "{l}, in alphabetical order please",
+            "{l}, from A to Z",
+            "{l} in alphabetical order?",
+            "{l}: what is the alphabetical order?",
+            "{l}: alphabetize them",
+            "[Organize|Rearrange|Rank] {l} alphabetically.",
+            "[Print|Output|Type] {l} in alphabetical order.",
+            "[Bring|Get] {l} into alphabetical order.",
+            "[Determine|Find] the alphabetical order of {l}.",
+            "How would you alphabetize {l}?",
+            "How are {l} ordered alphabetically?",
+            "Which of {l} comes first in the alphabet, which next? Sort them.",
+            "What is {l} sorted alphabetically?",
+            "[Please alphabetize|Please sort] the words {l}",
+            "I need the words {l} [alphabetized|in alphabetical order].",
         ]
     ),
     held_out=[
@@ -199,14 +284,26 @@ _LIST = ["{l}", "[the list|the numbers|these numbers:] {l}"]
 
 def _of_list(openings: Sequence[tuple[str, str]], noun: str, more: Sequence[str]) -> list[str]:
     """Templates for "the {noun} of a list" in the usual wordings, and the family's own."""
+    if openings is _ASKING:
+        more = [*more, *(text.replace("NOUN", noun) for text in alternatives(_LIST_FIRST))]
     return alternatives(
-        [f"{opening} {noun} of {what}{mark}" for opening, mark in openings for what in _LIST] + list(more)
+        [f"{opening} {noun} of {what}{mark}".strip() for opening, mark in openings for what in _LIST] + list(more)
     )
 
 
 _ASKING = (
     ("[What is|What's] the", "?"), ("[Find|Compute|Calculate|Give me|Tell me|Determine|Work out] the", "."),
     ("[Can you find|Can you compute] the", "?"), ("I need the", "."), ("The", "?"), ("[Please give|Show] the", "."),
+    ("[How do I find|How do I get|What would be] the", "?"), ("I [want|am looking for] the", "."), ("", ""),
+)  # fmt: skip
+_LIST_FIRST = (
+    "{l}: [what is|find|give] the NOUN", "{l}, NOUN?", "{l} has what NOUN?", "NOUN: {l}",
+    "For {l}, [find|give] the NOUN.",
+    "[Take|I have|We have] {l}. [What is the NOUN?|Find the NOUN.|Compute the NOUN.]",
+    "The numbers are {l}. [What is the NOUN?|Find the NOUN.]",
+    "Here are some numbers: {l}. Find their NOUN.",
+    "[If|When] the numbers are {l}, what is the NOUN?", "Given {l}, [find|compute] the NOUN.",
+    "What NOUN do {l} have?", "[From|In] the list {l}, [find|take] the NOUN.",
 )  # fmt: skip
 _ASKING_HELD_OUT = (("Could you work out the", "?"), ("I would like to know the", "."), ("Do you know the", "?"))
 

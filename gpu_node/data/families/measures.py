@@ -49,6 +49,37 @@ CONVERT = Phrasings(
             "How many {v} make {n} {u}?",
             "Write {n} {u} in {v}.",
             "[Find|Give me|Compute] {n} {u} in {v}.",
+            "Take {n} {u} and convert to {v}.",
+            "Given {n} {u}, [find the {v}|how many {v} is that].",
+            "[We have|There are] {n} {u}. How many {v} is that?",
+            "If I have {n} {u}, how many {v} do I have?",
+            "If you convert {n} {u} to {v}, what do you get?",
+            "If something is {n} {u}, what is it in {v}?",
+            "In {v}, [what|how much] is {n} {u}?",
+            "In {v}: {n} {u}",
+            "From {u} to {v}: {n}",
+            "From {u} to {v}, convert {n}.",
+            "How many {v} do you get from {n} {u}?",
+            "How many {v} are the same as {n} {u}?",
+            "How many {v} are equal to {n} {u}?",
+            "How many {v} are {n} {u}?",
+            "How many {v} does it take to make {n} {u}?",
+            "How do you [write|express] {n} {u} in {v}?",
+            "What is {n} {u} [converted to|expressed in|measured in] {v}?",
+            "What is the value of {n} {u} in {v}?",
+            "[Work out|Calculate|Determine|Show] {n} {u} in {v}.",
+            "[Rewrite|State|Measure] {n} {u} in {v}.",
+            "Translate {n} {u} [to|into] {v}.",
+            "I need {n} {u} in {v}.",
+            "I want to change {n} {u} into {v}.",
+            "Do the conversion: {n} {u} to {v}",
+            "convert: {n} {u}, {v}",
+            "{n} {u} -> {v}",
+            "{n} {u} = how many {v}?",
+            "{n} {u}, how many {v}?",
+            "{n} {u}: how many {v}?",
+            "{n} {u} makes how many {v}?",
+            "{n} {u} expressed in {v} is what?",
         ]
     ),
     held_out=[
@@ -82,10 +113,24 @@ _UNSEEN = ("Work out the {q} for {s}.", "For {s}, how big is the {q}?", "Which {
            "I need the {q} of {s}, please.")  # fmt: skip
 
 
+_TRAINED = (
+    "How much is the QUANTITY of SHAPE?", "[Determine|Show|State] the QUANTITY of SHAPE.",
+    "The QUANTITY of SHAPE is what?", "What would be the QUANTITY of SHAPE?", "What QUANTITY does SHAPE have?",
+    "How do you [get|compute] the QUANTITY of SHAPE?", "SHAPE has what QUANTITY?", "SHAPE, QUANTITY?",
+    "QUANTITY: SHAPE",
+    "[There is|We have|I have|I drew|Here is] SHAPE. [What is its QUANTITY?|Find its QUANTITY.|Compute the QUANTITY.]",
+    "[If|When] you have SHAPE, what is [its|the] QUANTITY?", "Given SHAPE, [find|what is] the QUANTITY.",
+    "[Take|Imagine|Consider] SHAPE. [What is its QUANTITY?|Calculate its QUANTITY.]",
+    "[Suppose there is|Let there be] SHAPE. [What is its QUANTITY?|Find the QUANTITY.]",
+    "I [want to know|am looking for|have to find] the QUANTITY of SHAPE.",
+)  # fmt: skip
+
+
 def _shape(quantity: str, shapes: tuple[str, ...], expression: str, *slots: str, more: tuple[str, ...] = ()) -> Shape:
     train = [f"{_FIND} {quantity} of {shape}." for shape in shapes] + [f"{shape}: {quantity}?" for shape in shapes]
     train += [f"{quantity.capitalize()} of {shape}?" for shape in shapes] + list(more)
     train += [f"[How do I find|Can you find|Please find|I want] the {quantity} of {shape}?" for shape in shapes]
+    train += [wording.replace("QUANTITY", quantity).replace("SHAPE", shape) for wording in _TRAINED for shape in shapes]
     held_out = [text.format(q=quantity, s=shapes[0].replace("{", "{{").replace("}", "}}")) for text in _UNSEEN]
     held_out = [text.replace("{{", "{").replace("}}", "}") for text in held_out]
     return Shape(expression, _sizes(*slots), tuple(alternatives(train)), tuple(held_out))
