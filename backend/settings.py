@@ -6,6 +6,8 @@ machine only. Not here: prices, limits per account and nodes, which are rows.
 """
 
 import json
+import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +68,19 @@ def _nodes(text: str) -> list[dict[str, str]]:
         raise ImproperlyConfigured(f'SVEND_NODES must be JSON [{{"name","url","secret"}}]: {error!r}') from error
 
 
+def _artifacts(text: str) -> str:
+    if text and not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_./-]*)?", text):
+        raise ImproperlyConfigured(f"SVEND_ARTIFACTS={text!r}: leave it empty or use s3://bucket/prefix.")
+    return text.rstrip("/")
+
+
+def _networks(texts: list[str]) -> list[IPv4Network | IPv6Network]:
+    try:
+        return [ip_network(text.strip()) for text in texts]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"SVEND_NODE_NETWORKS={texts!r}: {error}") from error
+
+
 # --- Mode and secrets
 
 IS_LOCAL = _flag("SVEND_LOCAL")
@@ -87,6 +102,14 @@ if not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS:
 PUBLIC_URL = env.str(
     "SVEND_PUBLIC_URL", default=f"http://127.0.0.1:{SVEND_PORT}" if IS_LOCAL else f"https://{ALLOWED_HOSTS[0]}"
 )
+
+# Where checkpoints and files lie: "" = the folder SVEND_DATA/artifacts, served by this server; "s3://bucket/prefix" =
+# an S3-compatible store, whose credentials are the usual AWS_* variables.
+SVEND_ARTIFACTS = _artifacts(env.str("SVEND_ARTIFACTS", default=""))
+SVEND_S3_ENDPOINT = env.str("SVEND_S3_ENDPOINT", default="")  # empty: AWS
+SVEND_ARTIFACTS_URL = env.str("SVEND_ARTIFACTS_URL", default=PUBLIC_URL).rstrip("/")  # as the nodes reach this server
+# Networks in which a node added in the web UI may lie, as in 203.0.113.0/24,198.51.100.0/24. Empty: any public one.
+SVEND_NODE_NETWORKS = _networks(env.list("SVEND_NODE_NETWORKS", default=[]))
 
 # --- Parts
 
@@ -111,8 +134,10 @@ INSTALLED_APPS = [
     "backend.nodes",
     "backend.model_registry",
     "backend.runs",
+    "backend.jobs",
     "backend.chat",
     "backend.openai_api",
+    "backend.console",
 ]
 
 # Pages and /api. The token path /v1 runs V1_MIDDLEWARE instead: Django's own middlewares hop to a thread
@@ -271,6 +296,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_INCLUDE_SCHEMA": False,
+    # Different sets under one field name: each gets a name of its own.
+    "ENUM_NAME_OVERRIDES": {
+        "JobStatusEnum": "backend.jobs.models.Job.Status",
+        "NodeRoleEnum": "backend.nodes.models.Node.Role",
+    },
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
 }

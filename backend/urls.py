@@ -5,7 +5,9 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from backend.accounts import apis as accounts
 from backend.chat import apis as chat
+from backend.console import apis as console
 from backend.core import pages
+from backend.jobs import apis as jobs
 from backend.metering import apis as metering
 from backend.model_registry import apis as model_registry
 from backend.openai_api import apis as openai_api
@@ -30,6 +32,29 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/conversations", chat.ConversationListApi.as_view()),
     path("api/conversations/<str:conversation_id>", chat.ConversationDetailApi.as_view()),
     path("api/conversations/<str:conversation_id>/runs", chat.ConversationRunsApi.as_view()),
+    # jobs
+    path("api/jobs", jobs.JobListApi.as_view()),
+    path("api/jobs/spec-schema", jobs.JobSpecSchemaApi.as_view()),
+    path("api/jobs/plan", jobs.JobPlanApi.as_view()),
+    path("api/jobs/preview", jobs.JobPreviewApi.as_view()),
+    path("api/jobs/<str:job_id>", jobs.JobDetailApi.as_view()),
+    path("api/jobs/<str:job_id>/events", jobs.JobEventsApi.as_view()),
+    path("api/jobs/<str:job_id>/metrics", jobs.JobMetricsApi.as_view()),
+    path("api/jobs/<str:job_id>/log", jobs.JobLogApi.as_view()),
+    path("api/jobs/<str:job_id>/checkpoints", jobs.JobCheckpointsApi.as_view()),
+    path("api/jobs/<str:job_id>/cancel", jobs.JobCancelApi.as_view()),
+    path("api/jobs/<str:job_id>/pause", jobs.JobPauseApi.as_view()),
+    path("api/jobs/<str:job_id>/resume", jobs.JobResumeApi.as_view()),
+    path("api/jobs/<str:job_id>/requeue", jobs.JobRequeueApi.as_view()),
+    path("api/jobs/<str:job_id>/clone", jobs.JobCloneApi.as_view()),
+    path("api/schedules", jobs.ScheduleListApi.as_view()),
+    path("api/schedules/<str:schedule_id>", jobs.ScheduleDetailApi.as_view()),
+    # console
+    path("api/nodes", console.NodeListApi.as_view()),
+    path("api/nodes/start-lines", console.NodeStartLinesApi.as_view()),
+    path("api/nodes/<str:node_name>", console.NodeDetailApi.as_view()),
+    path("api/nodes/<str:node_name>/<str:action>", console.NodeActionApi.as_view()),
+    path("api/artifacts", console.ArtifactsApi.as_view()),
     # openai_api
     path("v1/chat/completions", openai_api.chat_completions),
     path("v1/completions", openai_api.completions),

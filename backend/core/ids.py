@@ -32,6 +32,14 @@ def run_id_make() -> str:
     return id_make("run")
 
 
+def job_id_make() -> str:
+    return id_make("job")
+
+
+def schedule_id_make() -> str:
+    return id_make("sched")
+
+
 def account_id_make() -> str:
     return id_make("acct")
 

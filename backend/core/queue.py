@@ -21,7 +21,23 @@ TASK_RUNS_SWEEP = "worker.runs_sweep"
 TASK_HOLDS_SWEEP = "worker.holds_sweep"
 TASK_NODES_PROBE = "worker.nodes_probe"
 TASK_LEDGER_CHECK = "worker.ledger_check"
-TASK_NAMES = frozenset({TASK_RUN_ADVANCE, TASK_RUNS_SWEEP, TASK_HOLDS_SWEEP, TASK_NODES_PROBE, TASK_LEDGER_CHECK})
+TASK_PLACE_JOBS = "worker.place_jobs"
+TASK_FOLLOW_NODES = "worker.follow_nodes"
+TASK_SWEEP_ATTEMPTS = "worker.sweep_attempts"
+TASK_GC_CHECKPOINTS = "worker.gc_checkpoints"
+TASK_NAMES = frozenset(
+    {
+        TASK_RUN_ADVANCE,
+        TASK_RUNS_SWEEP,
+        TASK_HOLDS_SWEEP,
+        TASK_NODES_PROBE,
+        TASK_LEDGER_CHECK,
+        TASK_PLACE_JOBS,
+        TASK_FOLLOW_NODES,
+        TASK_SWEEP_ATTEMPTS,
+        TASK_GC_CHECKPOINTS,
+    }
+)
 
 PUBLISH_TIMEOUT_SECONDS = 2  # a wake-up is not worth waiting longer for
 

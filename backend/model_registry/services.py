@@ -17,7 +17,7 @@ from backend.metering.services import ModelNotPriced, price_read
 from backend.model_registry.models import EvalReport, ModelVersion, Promotion
 from backend.nodes.client import NodeAddress
 from backend.nodes.models import Node
-from backend.nodes.services import node_addresses, nodes_probe_shared
+from backend.nodes.services import node_addresses, node_addresses_load, nodes_probe_shared
 
 # A promotion is seen by every process within this; short enough for an operator, long enough to cost nothing.
 SNAPSHOT_SECONDS = 2.0
@@ -91,7 +91,7 @@ def snapshot_load() -> Snapshot:
     global _snapshot
     versions = {version.name: version for version in ModelVersion.objects.all()}
     promotions = Promotion.objects.order_by("alias", "-id").distinct("alias").select_related("model_version")
-    trusted = node_addresses()
+    trusted = node_addresses_load()
     _snapshot = Snapshot(
         versions=versions,
         aliases={promotion.alias: promotion.model_version.name for promotion in promotions},

@@ -10,12 +10,18 @@ import weakref
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import aiohttp
 from pydantic import ValidationError
 
+from backend.nodes.url_guard import GuardedResolver
 from gpu_node.protocol.frames import FRAME_BYTES_MAX, Frame, FrameCorrupt, Wire, frame_parse
+from gpu_node.protocol.job_frames import JobFramePage
+from gpu_node.protocol.job_spec import JobOrder
+from gpu_node.protocol.manifest import SignedManifest
 from gpu_node.protocol.node import HEARTBEAT_SECONDS, NodeError, NodeInfo
+from gpu_node.protocol.plan import Plan, PlanRequest, Preview, PreviewRequest
 from gpu_node.protocol.run_spec import RunSpec
 
 CONNECT_TIMEOUT_SECONDS = 5.0  # nodes are near; only a machine under heavy load takes this long to accept
@@ -23,7 +29,11 @@ CALL_TIMEOUT_SECONDS = 10.0  # PUT, DELETE, /info: they only enqueue or read
 SILENCE_SECONDS_MAX = 3 * HEARTBEAT_SECONDS  # a stream quiet for three heartbeats is a dead node
 CONNECTIONS_MAX = 1024  # streams held at once by one process, one a live run
 ERROR_BODY_BYTES_MAX = 65_536
+PLAN_TIMEOUT_SECONDS = 45.0  # a plan may draw data and look at a device; below a task's limit
+MODEL_TIMEOUT_SECONDS = 45.0  # PUT /models answers when it is loaded or loading; asking again is harmless
 INFO_BYTES_MAX = 1_048_576
+JOB_PAGE_BYTES_MAX = 67_108_864  # a full page of frames: logs of 16 KiB, manifests of large checkpoints
+PLAN_BYTES_MAX = 4_194_304
 
 
 class NodeUnreachable(Exception):
@@ -32,6 +42,10 @@ class NodeUnreachable(Exception):
 
 class NodeSlow(NodeUnreachable):
     """No answer in time: the node may be busy, or we are."""
+
+
+class NodeForeign(NodeUnreachable):
+    """What answers there speaks no protocol of ours, or another version of it."""
 
 
 class NodeRefused(Exception):
@@ -44,6 +58,13 @@ class NodeRefused(Exception):
         self.message = error.message
 
 
+W = TypeVar("W", bound=Wire)
+
+
+class _Ack(Wire):
+    position: int
+
+
 class _ErrorBody(Wire):
     error: NodeError
 
@@ -53,30 +74,33 @@ class NodeAddress:
     name: str
     url: str
     secret: str = field(default="", repr=False)
+    is_trusted: bool = True  # False: added in the web UI; its address is checked at each connection
 
 
-# aiohttp's session belongs to one event loop. A process has one, tests have many.
-_sessions: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, aiohttp.ClientSession]" = weakref.WeakKeyDictionary()
+# aiohttp's sessions belong to one event loop. A process has one, tests have many.
+_Sessions = dict[bool, aiohttp.ClientSession]  # by is_trusted
+_sessions: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Sessions]" = weakref.WeakKeyDictionary()
 
 
-def _session() -> aiohttp.ClientSession:
-    loop = asyncio.get_running_loop()
-    session = _sessions.get(loop)
+def _session(is_trusted: bool) -> aiohttp.ClientSession:
+    sessions = _sessions.setdefault(asyncio.get_running_loop(), {})
+    session = sessions.get(is_trusted)
     if session is None or session.closed:
         session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=CONNECTIONS_MAX),
+            connector=aiohttp.TCPConnector(
+                limit=CONNECTIONS_MAX, resolver=None if is_trusted else GuardedResolver(), use_dns_cache=is_trusted
+            ),
             read_bufsize=FRAME_BYTES_MAX,  # a line longer than twice this is refused by the reader
             auto_decompress=False,
             trust_env=False,
         )
-        _sessions[loop] = session
+        sessions[is_trusted] = session
     return session
 
 
 async def sessions_close() -> None:
-    """Closes this loop's session: at the end of a short-lived loop (a Celery task, a test)."""
-    session = _sessions.pop(asyncio.get_running_loop(), None)
-    if session is not None:
+    """Closes this loop's sessions: at the end of a short-lived loop (a Celery task, a test)."""
+    for session in _sessions.pop(asyncio.get_running_loop(), {}).values():
         await session.close()
 
 
@@ -85,12 +109,7 @@ class NodeClient:
         self.address = address
 
     async def info(self) -> NodeInfo:
-        async with self._call("GET", "/info") as response:
-            body = await self._body(response, INFO_BYTES_MAX)
-        try:
-            return NodeInfo.model_validate_json(body)
-        except ValidationError as error:
-            raise NodeUnreachable(f"node {self.address.name!r} speaks another protocol: {error}") from error
+        return await self._ask("GET", "/info", NodeInfo, bytes_max=INFO_BYTES_MAX)
 
     async def run_put(self, *, run_id: str, epoch: int, spec: RunSpec) -> None:
         """Starts the run; again with the same epoch changes nothing."""
@@ -115,6 +134,77 @@ class NodeClient:
         async with self._call("GET", path, is_stream=True) as response:
             while line := await self._line(response):
                 yield self._frame(line, run_id=run_id, epoch=epoch) if line.strip() else None
+
+    # --- Jobs
+
+    async def job_put(self, *, job_id: str, epoch: int, order: JobOrder) -> None:
+        """Starts the attempt; again with the same epoch changes nothing, an older epoch is refused."""
+        await self._do("PUT", f"/jobs/{job_id}?epoch={epoch}", body=order)
+
+    async def job_cancel(self, *, job_id: str, epoch: int) -> None:
+        await self._do("DELETE", f"/jobs/{job_id}?epoch={epoch}")
+
+    async def job_pause(self, *, job_id: str, epoch: int) -> None:
+        await self._do("POST", f"/jobs/{job_id}/pause?epoch={epoch}")
+
+    async def job_resume(self, *, job_id: str, epoch: int) -> None:
+        await self._do("POST", f"/jobs/{job_id}/resume?epoch={epoch}")
+
+    async def job_uploads(self, *, job_id: str, epoch: int, signed: SignedManifest) -> None:
+        """Answers a `checkpoint` frame: where its pieces go."""
+        await self._do("POST", f"/jobs/{job_id}/uploads?epoch={epoch}", body=signed)
+
+    async def events(self, *, after: int) -> JobFramePage:
+        return await self._ask("GET", f"/events?after={after}", JobFramePage, bytes_max=JOB_PAGE_BYTES_MAX)
+
+    async def events_ack(self, *, position: int) -> None:
+        """The node may forget frames up to there."""
+        await self._do("POST", "/events/ack", body=_Ack(position=position))
+
+    async def plan(self, request: PlanRequest) -> Plan:
+        return await self._ask("POST", "/plan", Plan, body=request, timeout_seconds=PLAN_TIMEOUT_SECONDS)
+
+    async def preview(self, request: PreviewRequest) -> Preview:
+        return await self._ask("POST", "/preview", Preview, body=request, timeout_seconds=PLAN_TIMEOUT_SECONDS)
+
+    # --- Models and drain
+
+    async def model_put(self, *, version: str, signed: SignedManifest) -> None:
+        await self._do("PUT", f"/models/{version}", body=signed, timeout_seconds=MODEL_TIMEOUT_SECONDS)
+
+    async def model_delete(self, *, version: str) -> None:
+        await self._do("DELETE", f"/models/{version}")
+
+    async def drain(self) -> None:
+        await self._do("POST", "/drain")
+
+    async def undrain(self) -> None:
+        await self._do("POST", "/undrain")
+
+    async def _do(
+        self, method: str, path: str, *, body: Wire | None = None, timeout_seconds: float = CALL_TIMEOUT_SECONDS
+    ) -> None:
+        data = body.model_dump_json().encode() if body else None
+        async with self._call(method, path, body=data, timeout_seconds=timeout_seconds):
+            pass
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        answer: type[W],
+        *,
+        body: Wire | None = None,
+        bytes_max: int = PLAN_BYTES_MAX,
+        timeout_seconds: float = CALL_TIMEOUT_SECONDS,
+    ) -> W:
+        data = body.model_dump_json().encode() if body else None
+        async with self._call(method, path, body=data, timeout_seconds=timeout_seconds) as response:
+            text = await self._body(response, bytes_max)
+        try:
+            return answer.model_validate_json(text)
+        except ValidationError as error:
+            raise NodeForeign(f"node {self.address.name!r} speaks another protocol: {error}") from error
 
     async def _body(self, response: aiohttp.ClientResponse, bytes_max: int) -> bytes:
         body = bytearray()
@@ -149,12 +239,18 @@ class NodeClient:
 
     @asynccontextmanager
     async def _call(
-        self, method: str, path: str, *, body: bytes | None = None, is_stream: bool = False
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        is_stream: bool = False,
+        timeout_seconds: float = CALL_TIMEOUT_SECONDS,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         timeout = aiohttp.ClientTimeout(
-            total=None if is_stream else CALL_TIMEOUT_SECONDS,
+            total=None if is_stream else timeout_seconds,
             connect=CONNECT_TIMEOUT_SECONDS,
-            sock_read=SILENCE_SECONDS_MAX,
+            sock_read=max(SILENCE_SECONDS_MAX, timeout_seconds),
         )
         headers = {"content-type": "application/json"}
         if self.address.secret:
@@ -162,7 +258,7 @@ class NodeClient:
         url = self.address.url.rstrip("/") + path
         try:
             # No redirects: a node's secret must not follow a node's word to another host.
-            response = await _session().request(
+            response = await _session(self.address.is_trusted).request(
                 method, url, data=body, headers=headers, timeout=timeout, allow_redirects=False
             )
         except TimeoutError as error:  # aiohttp's own time-outs are this too

@@ -56,8 +56,11 @@ class Manifest(Wire):
     @property
     def sha256(self) -> str:
         """The manifest's own name: the hash of its canonical JSON."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return hashlib.sha256(self.canonical_json).hexdigest()
+
+    @property
+    def canonical_json(self) -> bytes:
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":")).encode()
 
     @property
     def pieces(self) -> dict[str, int]:

@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/api/artifacts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Stores a file in two calls: the first gives URLs for the pieces that are lacking, the second confirms. */
+        post: operations["api_artifacts_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/conversations": {
         parameters: {
             query?: never;
@@ -46,6 +63,230 @@ export interface paths {
         get?: never;
         put?: never;
         post: operations["api_conversations_runs_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["jobs_list"];
+        put?: never;
+        post: operations["jobs_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{job_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["api_jobs_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{job_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["api_jobs_cancel_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{job_id}/checkpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["api_jobs_checkpoints_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{job_id}/clone": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["api_jobs_clone_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{job_id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["api_jobs_events_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{job_id}/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["api_jobs_log_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{job_id}/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["api_jobs_metrics_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{job_id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["api_jobs_pause_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{job_id}/requeue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["api_jobs_requeue_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{job_id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["api_jobs_resume_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["api_jobs_plan_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["api_jobs_preview_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/spec-schema": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["api_jobs_spec_schema_retrieve"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -116,6 +357,71 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/nodes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["nodes_list"];
+        put?: never;
+        post: operations["nodes_add"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/nodes/{node_name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["nodes_read"];
+        put?: never;
+        post?: never;
+        delete: operations["api_nodes_destroy"];
+        options?: never;
+        head?: never;
+        patch: operations["api_nodes_partial_update"];
+        trace?: never;
+    };
+    "/api/nodes/{node_name}/{action}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description cordon: no new work. drain: no new work, and the node refuses it itself. probe: ask it now. */
+        post: operations["api_nodes_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/nodes/start-lines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["api_nodes_start_lines_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/runs/{run_id}": {
         parameters: {
             query?: never;
@@ -164,6 +470,38 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["schedules_list"];
+        put?: never;
+        post: operations["api_schedules_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schedules/{schedule_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete: operations["api_schedules_destroy"];
+        options?: never;
+        head?: never;
+        patch: operations["api_schedules_partial_update"];
+        trace?: never;
+    };
     "/api/usage/runs": {
         parameters: {
             query?: never;
@@ -200,6 +538,46 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Artifact: {
+            /** @description of the manifest: what specs name */
+            sha256: string;
+            is_stored: boolean;
+            /** @description PUT each lacking piece there */
+            urls: {
+                [key: string]: string;
+            };
+        };
+        ArtifactsInput: {
+            /** @description files, each with its pieces' SHA-256 and bytes */
+            manifest: {
+                [key: string]: unknown;
+            };
+        };
+        Attempt: {
+            epoch: number;
+            node_names: string[];
+            resumed_from_step: number | null;
+            outcome: components["schemas"]["OutcomeEnum"] | components["schemas"]["BlankEnum"];
+            end_reason: string;
+            cost_nano_usd: number;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            started_at: string | null;
+            /** Format: date-time */
+            ended_at: string | null;
+        };
+        /** @enum {unknown} */
+        BlankEnum: "";
+        /**
+         * @description * `cancel` - cancel
+         *     * `pause` - pause
+         *     * `resume` - resume
+         *     * `requeue` - requeue
+         *     * `clone` - clone
+         * @enum {string}
+         */
+        CanEnum: "cancel" | "pause" | "resume" | "requeue" | "clone";
         Conversation: {
             id?: string;
             title: string;
@@ -253,6 +631,273 @@ export interface components {
             /** @description True when the last frame of the run is among them. */
             is_complete: boolean;
         };
+        Job: {
+            id: string;
+            name: string;
+            kind: components["schemas"]["KindEnum"];
+            status: components["schemas"]["JobStatusEnum"];
+            status_reason: string;
+            /** @description pause, resume or cancel: asked for, not yet confirmed by the node */
+            wish: string;
+            can: components["schemas"]["CanEnum"][];
+            failure: components["schemas"]["JobFailure"] | null;
+            priority: number;
+            account_id: string;
+            account_name: string;
+            created_by: string | null;
+            cloned_from: string | null;
+            schedule_id: string | null;
+            spec: {
+                [key: string]: unknown;
+            };
+            spec_sha256: string;
+            budget_nano_usd: number | null;
+            spent_nano_usd: number;
+            /** @description of the nodes it runs on now */
+            price_nano_usd_per_hour: number;
+            retries_max: number;
+            retries_used: number;
+            losses: number;
+            epoch: number;
+            num_nodes: number;
+            wanted_node_names: string[];
+            node_names: string[];
+            unreachable_node_names: string[];
+            queue_position: number | null;
+            waiting_reason: string;
+            step: number;
+            num_steps: number | null;
+            /** Format: double */
+            eta_seconds: number | null;
+            values: {
+                [key: string]: number;
+            };
+            last_seq: number;
+            /** Format: date-time */
+            last_event_at: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            started_at: string | null;
+            /** Format: date-time */
+            finished_at: string | null;
+        };
+        JobCheckpoint: {
+            /** @description job_…:step, as specs name it */
+            ref: string;
+            step: number;
+            epoch: number;
+            state: components["schemas"]["JobCheckpointStateEnum"];
+            refused_reason: string;
+            manifest_sha256: string;
+            num_bytes: number;
+            num_files: number;
+            values: {
+                [key: string]: number;
+            };
+            /** @description last, best, promoted */
+            keep_reasons: string[];
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            committed_at: string | null;
+            /** Format: date-time */
+            pruned_at: string | null;
+        };
+        /**
+         * @description * `uploading` - uploading
+         *     * `committed` - committed
+         *     * `pruned` - pruned
+         *     * `refused` - refused
+         * @enum {string}
+         */
+        JobCheckpointStateEnum: "uploading" | "committed" | "pruned" | "refused";
+        /** @description How a job is to be treated, apart from what it does. */
+        JobCloneInput: {
+            name?: string;
+            priority?: number;
+            /** Format: int64 */
+            budget_nano_usd?: number | null;
+            retries_max?: number;
+            /** @description only these; empty: any */
+            node_names?: string[];
+            /** @description job_…, made by the asker */
+            id?: string;
+            /** @description to the spec, as a JSON merge patch */
+            changes?: {
+                [key: string]: unknown;
+            };
+        };
+        JobDetail: {
+            id: string;
+            name: string;
+            kind: components["schemas"]["KindEnum"];
+            status: components["schemas"]["JobStatusEnum"];
+            status_reason: string;
+            /** @description pause, resume or cancel: asked for, not yet confirmed by the node */
+            wish: string;
+            can: components["schemas"]["CanEnum"][];
+            failure: components["schemas"]["JobFailure"] | null;
+            priority: number;
+            account_id: string;
+            account_name: string;
+            created_by: string | null;
+            cloned_from: string | null;
+            schedule_id: string | null;
+            spec: {
+                [key: string]: unknown;
+            };
+            spec_sha256: string;
+            budget_nano_usd: number | null;
+            spent_nano_usd: number;
+            /** @description of the nodes it runs on now */
+            price_nano_usd_per_hour: number;
+            retries_max: number;
+            retries_used: number;
+            losses: number;
+            epoch: number;
+            num_nodes: number;
+            wanted_node_names: string[];
+            node_names: string[];
+            unreachable_node_names: string[];
+            queue_position: number | null;
+            waiting_reason: string;
+            step: number;
+            num_steps: number | null;
+            /** Format: double */
+            eta_seconds: number | null;
+            values: {
+                [key: string]: number;
+            };
+            last_seq: number;
+            /** Format: date-time */
+            last_event_at: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            started_at: string | null;
+            /** Format: date-time */
+            finished_at: string | null;
+            attempts: components["schemas"]["Attempt"][];
+            transitions: components["schemas"]["Transition"][];
+        };
+        JobEvents: {
+            events: components["schemas"]["JobLoggedEvent"][];
+            /** @description of the job's log: how far behind the reader is */
+            last_seq: number;
+            /** @description The job is over and its last event is among these or before. */
+            is_complete: boolean;
+        };
+        JobFailure: {
+            cause: string;
+            message: string;
+            cure: string;
+        };
+        /** @description How a job is to be treated, apart from what it does. */
+        JobListInput: {
+            name?: string;
+            priority?: number;
+            /** Format: int64 */
+            budget_nano_usd?: number | null;
+            retries_max?: number;
+            /** @description only these; empty: any */
+            node_names?: string[];
+            /** @description job_…, made by the asker */
+            id?: string;
+            /** @description as /api/jobs/spec-schema says */
+            spec: {
+                [key: string]: unknown;
+            };
+        };
+        JobLog: {
+            lines: components["schemas"]["JobLogLine"][];
+            next_after: number;
+            is_complete: boolean;
+        };
+        JobLogLine: {
+            seq: number;
+            epoch: number;
+            /** Format: date-time */
+            at: string;
+            level: string;
+            rank: number;
+            text: string;
+        };
+        JobLoggedEvent: {
+            seq: number;
+            epoch: number;
+            node_rank: number;
+            node_seq: number;
+            /** Format: date-time */
+            at: string;
+            event: {
+                [key: string]: unknown;
+            };
+        };
+        JobMetrics: {
+            steps: number[];
+            at: string[];
+            values: {
+                [key: string]: (number | null)[];
+            };
+            /** @description before thinning to minima and maxima */
+            num_rows_total: number;
+            last_seq: number;
+        };
+        JobPage: {
+            results: components["schemas"]["Job"][];
+            next: string | null;
+        };
+        JobPlan: {
+            node_name: string;
+            is_ok: boolean;
+            num_parameters: number;
+            memory: components["schemas"]["MemoryPart"][];
+            memory_needed_bytes: number;
+            memory_available_bytes: number;
+            disk_needed_bytes: number;
+            disk_available_bytes: number;
+            /** Format: double */
+            seconds_estimated: number | null;
+            price_nano_usd_per_hour: number;
+            cost_nano_usd_estimated: number | null;
+            checks: components["schemas"]["PlanCheck"][];
+            /** @description the same from the command line */
+            command: string;
+        };
+        JobPlanInput: {
+            spec: {
+                [key: string]: unknown;
+            };
+            /** @description none: the first that takes jobs */
+            node_name?: string;
+        };
+        JobPreview: {
+            node_name: string;
+            rows: components["schemas"]["PreviewRow"][];
+        };
+        JobPreviewInput: {
+            /** @description the spec's `data` */
+            data: {
+                [key: string]: unknown;
+            };
+            /** @default 5 */
+            num_rows: number;
+            node_name?: string;
+        };
+        /**
+         * @description * `queued` - Queued
+         *     * `placing` - Placing
+         *     * `starting` - Starting
+         *     * `running` - Running
+         *     * `paused` - Paused
+         *     * `stopping` - Stopping
+         *     * `succeeded` - Succeeded
+         *     * `failed` - Failed
+         *     * `cancelled` - Cancelled
+         * @enum {string}
+         */
+        JobStatusEnum: "queued" | "placing" | "starting" | "running" | "paused" | "stopping" | "succeeded" | "failed" | "cancelled";
         KeyCreatedOutput: {
             id: string;
             name: string;
@@ -295,6 +940,15 @@ export interface components {
             /** Format: int64 */
             monthly_cap_nano_usd?: number | null;
         };
+        /**
+         * @description * `train` - Train
+         *     * `evaluate` - Evaluate
+         *     * `generate` - Generate
+         *     * `export` - Export
+         *     * `quantize` - Quantize
+         * @enum {string}
+         */
+        KindEnum: "train" | "evaluate" | "generate" | "export" | "quantize";
         LastRun: {
             id: string;
             status?: components["schemas"]["LastRunStatusEnum"];
@@ -331,10 +985,14 @@ export interface components {
             email: string;
             is_staff: boolean;
         };
+        MemoryPart: {
+            name: string;
+            num_bytes: number;
+        };
         Model: {
             id: string;
             aliases: string[];
-            role: components["schemas"]["RoleEnum"];
+            role: components["schemas"]["ModelRoleEnum"];
             context_tokens: number;
             num_parameters: number;
             price_nano_usd_per_token: number | null;
@@ -346,7 +1004,124 @@ export interface components {
             can: string[];
             cannot: string[];
         };
+        /**
+         * @description * `reasoner` - Reasoner
+         *     * `verifier` - Verifier
+         * @enum {string}
+         */
+        ModelRoleEnum: "reasoner" | "verifier";
+        Node: {
+            name: string;
+            url: string;
+            state: components["schemas"]["NodeStateEnum"];
+            role: components["schemas"]["NodeRoleEnum"];
+            /** @description named in SVEND_NODES: removed there, not here */
+            is_trusted: boolean;
+            is_cordoned: boolean;
+            is_draining: boolean;
+            /** @description the node's last /info (NodeInfo of the wire) */
+            info: {
+                [key: string]: unknown;
+            } | null;
+            /** Format: date-time */
+            seen_at: string | null;
+            /** Format: date-time */
+            probed_at: string | null;
+            probe_error: string;
+            follow_error: string;
+            /** Format: double */
+            silent_seconds: number;
+            running_jobs: components["schemas"]["NodeJob"][];
+            price_nano_usd_per_hour: number;
+            cost_24h_nano_usd: number;
+            tokens_sold_24h: number;
+            revenue_24h_nano_usd: number;
+            margin_24h_nano_usd: number;
+            added_by: string | null;
+            /** Format: date-time */
+            created_at: string;
+        };
+        NodeDetailInput: {
+            /** Format: int64 */
+            price_nano_usd_per_hour?: number;
+            role?: components["schemas"]["NodeRoleEnum"];
+        };
+        NodeJob: {
+            job_id: string;
+            job_name: string;
+            epoch: number;
+            node_rank: number;
+            status: string;
+            step: number;
+            num_steps: number | null;
+        };
+        NodeListInput: {
+            name: string;
+            url: string;
+            secret: string;
+            /**
+             * Format: int64
+             * @default 0
+             */
+            price_nano_usd_per_hour: number;
+            /** @default both */
+            role: components["schemas"]["NodeRoleEnum"];
+        };
+        /**
+         * @description * `both` - Both
+         *     * `train` - Train
+         *     * `serve` - Serve
+         * @enum {string}
+         */
+        NodeRoleEnum: "both" | "train" | "serve";
+        NodeStartLines: {
+            /** @description new, shown this once */
+            secret: string;
+            lines: string[];
+            known_names: string[];
+        };
+        NodeStartLinesInput: {
+            /** @default 8001 */
+            port: number;
+        };
+        /**
+         * @description * `ready` - ready
+         *     * `unreachable` - unreachable
+         *     * `lost` - lost
+         *     * `draining` - draining
+         *     * `cordoned` - cordoned
+         *     * `never_reached` - never_reached
+         *     * `foreign` - foreign
+         * @enum {string}
+         */
+        NodeStateEnum: "ready" | "unreachable" | "lost" | "draining" | "cordoned" | "never_reached" | "foreign";
         NullEnum: null;
+        /**
+         * @description * `` - Open
+         *     * `finished` - Finished
+         *     * `cancelled` - Cancelled
+         *     * `failed` - Failed
+         *     * `lost` - Lost
+         *     * `not_placed` - Not Placed
+         * @enum {string}
+         */
+        OutcomeEnum: "finished" | "cancelled" | "failed" | "lost" | "not_placed";
+        PlanCheck: {
+            name: string;
+            is_ok: boolean;
+            message: string;
+            cure: string;
+        };
+        PreviewRow: {
+            family: string;
+            num_tokens: number;
+            tokens: components["schemas"]["PreviewToken"][];
+        };
+        PreviewToken: {
+            text: string;
+            /** Format: double */
+            weight: number;
+        };
         Question: {
             question: string;
             /** @default true */
@@ -363,12 +1138,6 @@ export interface components {
              */
             tools: components["schemas"]["ToolsEnum"][];
         };
-        /**
-         * @description * `reasoner` - Reasoner
-         *     * `verifier` - Verifier
-         * @enum {string}
-         */
-        RoleEnum: "reasoner" | "verifier";
         /** @description The shape of `run_json`, for the schema. */
         Run: {
             id: string;
@@ -407,6 +1176,40 @@ export interface components {
          * @enum {string}
          */
         RunStatusEnum: "queued" | "running" | "finished" | "failed" | "cancelled";
+        Schedule: {
+            id: string;
+            name: string;
+            spec: {
+                [key: string]: unknown;
+            };
+            priority: number;
+            budget_nano_usd: number | null;
+            every_seconds: number;
+            /** Format: date-time */
+            next_at: string;
+            is_enabled: boolean;
+            /** Format: date-time */
+            created_at: string;
+        };
+        ScheduleDetailInput: {
+            is_enabled?: boolean;
+        };
+        ScheduleListInput: {
+            name: string;
+            spec: {
+                [key: string]: unknown;
+            };
+            /** @default 0 */
+            priority: number;
+            /** Format: int64 */
+            budget_nano_usd?: number | null;
+            every_seconds: number;
+            /**
+             * Format: date-time
+             * @description none: now
+             */
+            first_at?: string;
+        };
         /**
          * @description * `inference` - Inference
          *     * `usage` - Usage
@@ -415,6 +1218,21 @@ export interface components {
          * @enum {string}
          */
         ScopesEnum: "inference" | "usage" | "jobs" | "admin";
+        SpecPreset: {
+            name: string;
+            kind: string;
+            description: string;
+            spec: {
+                [key: string]: unknown;
+            };
+        };
+        SpecSchema: {
+            /** @description JSON schema of each kind's spec, by kind */
+            kinds: {
+                [key: string]: unknown;
+            };
+            presets: components["schemas"]["SpecPreset"][];
+        };
         /**
          * @description * `execute_python` - execute_python
          *     * `symbolic_math` - symbolic_math
@@ -422,6 +1240,14 @@ export interface components {
          * @enum {string}
          */
         ToolsEnum: "execute_python" | "symbolic_math" | "logic_solver";
+        Transition: {
+            from_status: string;
+            to_status: string;
+            reason: string;
+            epoch: number;
+            /** Format: date-time */
+            at: string;
+        };
         Usage: {
             prompt_tokens: number;
             completion_tokens: number;
@@ -469,6 +1295,10 @@ export interface components {
          * @enum {string}
          */
         VerdictEnum: "accept" | "reject" | "abstain";
+        WishInput: {
+            /** @default  */
+            reason: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -478,6 +1308,29 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    api_artifacts_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ArtifactsInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Artifact"];
+                };
+            };
+        };
+    };
     conversations_list: {
         parameters: {
             query?: {
@@ -588,6 +1441,387 @@ export interface operations {
             };
         };
     };
+    jobs_list: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                kind?: string;
+                limit?: number;
+                /** @description one or more, by comma */
+                status?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobPage"];
+                };
+            };
+        };
+    };
+    jobs_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JobListInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+        };
+    };
+    api_jobs_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobDetail"];
+                };
+            };
+        };
+    };
+    api_jobs_cancel_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["WishInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+        };
+    };
+    api_jobs_checkpoints_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobCheckpoint"][];
+                };
+            };
+        };
+    };
+    api_jobs_clone_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["JobCloneInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+        };
+    };
+    api_jobs_events_retrieve: {
+        parameters: {
+            query?: {
+                after?: number;
+                limit?: number;
+                /** @description one or more, by comma */
+                types?: string;
+            };
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobEvents"];
+                };
+            };
+        };
+    };
+    api_jobs_log_retrieve: {
+        parameters: {
+            query?: {
+                after?: number;
+                /**
+                 * @description * `debug` - debug
+                 *     * `info` - info
+                 *     * `warning` - warning
+                 *     * `error` - error
+                 */
+                level?: "debug" | "info" | "warning" | "error";
+                limit?: number;
+                rank?: number;
+                search?: string;
+            };
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobLog"];
+                };
+            };
+        };
+    };
+    api_jobs_metrics_retrieve: {
+        parameters: {
+            query?: {
+                after_seq?: number;
+                /** @description by comma; none: all */
+                names?: string;
+                points_max?: number;
+            };
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobMetrics"];
+                };
+            };
+        };
+    };
+    api_jobs_pause_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["WishInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+        };
+    };
+    api_jobs_requeue_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["WishInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+        };
+    };
+    api_jobs_resume_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["WishInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+        };
+    };
+    api_jobs_plan_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JobPlanInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobPlan"];
+                };
+            };
+        };
+    };
+    api_jobs_preview_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JobPreviewInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobPreview"];
+                };
+            };
+        };
+    };
+    api_jobs_spec_schema_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SpecSchema"];
+                };
+            };
+        };
+    };
     keys_list: {
         parameters: {
             query?: never;
@@ -688,6 +1922,159 @@ export interface operations {
             };
         };
     };
+    nodes_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Node"][];
+                };
+            };
+        };
+    };
+    nodes_add: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NodeListInput"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Node"];
+                };
+            };
+        };
+    };
+    nodes_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                node_name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Node"];
+                };
+            };
+        };
+    };
+    api_nodes_destroy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                node_name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    api_nodes_partial_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                node_name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NodeDetailInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Node"];
+                };
+            };
+        };
+    };
+    api_nodes_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                action: string;
+                node_name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Node"];
+                };
+            };
+        };
+    };
+    api_nodes_start_lines_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NodeStartLinesInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NodeStartLines"];
+                };
+            };
+        };
+    };
     api_runs_retrieve: {
         parameters: {
             query?: never;
@@ -749,6 +2136,93 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Frames"];
+                };
+            };
+        };
+    };
+    schedules_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"][];
+                };
+            };
+        };
+    };
+    api_schedules_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScheduleListInput"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+        };
+    };
+    api_schedules_destroy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    api_schedules_partial_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ScheduleDetailInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
                 };
             };
         };

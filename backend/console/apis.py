@@ -1,0 +1,148 @@
+"""/api/nodes and /api/artifacts: the operator's fleet, and the door for data files. Parse, authorise, call, answer."""
+
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from drf_spectacular.utils import extend_schema
+from pydantic import ValidationError
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from backend.accounts.callers import Caller
+from backend.console import fleet
+from backend.console.serializers import ArtifactSerializer, NodeSerializer, NodeStartLinesSerializer
+from backend.core.artifacts import manifest_keep, pieces_lacking, signed_for_writing
+from backend.core.errors import ApplicationError, NotAllowed
+from backend.nodes.fleet import PRICE_NANO_USD_MAX, node_add, node_change, node_get, node_remove, start_lines
+from backend.nodes.models import Node
+from backend.nodes.services import node_addresses_load, node_probe
+from gpu_node.protocol.manifest import Manifest
+
+DEFAULT_NODE_PORT = 8001
+
+
+def _operator(request: Request) -> Caller:
+    caller: Caller = request.user  # type: ignore[assignment]
+    if not caller.scopes & {"jobs", "admin"}:
+        raise NotAllowed("The fleet is the operator's: sign in as staff, or use a key with the scope 'jobs'.")
+    return caller
+
+
+def _admin(request: Request) -> Caller:
+    """Who may change the fleet. Raises NotAllowed."""
+    caller: Caller = request.user  # type: ignore[assignment]
+    caller.require("admin")
+    return caller
+
+
+def _parsed(serializer: Any, data: Any) -> dict[str, Any]:
+    given = serializer(data=data)
+    given.is_valid(raise_exception=True)
+    return dict(given.validated_data)
+
+
+class NodeListApi(APIView):
+    class Input(serializers.Serializer[Any]):
+        name = serializers.CharField(max_length=63)
+        url = serializers.CharField(max_length=255)
+        secret = serializers.CharField(max_length=255)
+        price_nano_usd_per_hour = serializers.IntegerField(min_value=0, max_value=PRICE_NANO_USD_MAX, default=0)
+        role = serializers.ChoiceField(Node.Role.choices, default=Node.Role.BOTH)
+
+    @extend_schema(operation_id="nodes_list", responses=NodeSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        _operator(request)
+        return Response(fleet.fleet_read())
+
+    @extend_schema(operation_id="nodes_add", request=Input, responses={201: NodeSerializer})
+    def post(self, request: Request) -> Response:
+        caller = _admin(request)
+        given = _parsed(self.Input, request.data)
+        node = node_add(**given, added_by_id=caller.user_id, added_by_key_id=caller.api_key_id or "")
+        _probe(node.name)
+        return Response(fleet.node_read(node.name), status=201)
+
+
+class NodeDetailApi(APIView):
+    class Input(serializers.Serializer[Any]):
+        price_nano_usd_per_hour = serializers.IntegerField(min_value=0, max_value=PRICE_NANO_USD_MAX, required=False)
+        role = serializers.ChoiceField(Node.Role.choices, required=False)
+
+    @extend_schema(operation_id="nodes_read", responses=NodeSerializer)
+    def get(self, request: Request, node_name: str) -> Response:
+        _operator(request)
+        return Response(fleet.node_read(node_name))
+
+    @extend_schema(request=Input, responses=NodeSerializer)
+    def patch(self, request: Request, node_name: str) -> Response:
+        _admin(request)
+        node_change(node_name, **_parsed(self.Input, request.data))
+        return Response(fleet.node_read(node_name))
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, node_name: str) -> Response:
+        _admin(request)
+        node_remove(node_name)
+        return Response(status=204)
+
+
+class NodeActionApi(APIView):
+    """cordon: no new work. drain: no new work, and the node refuses it itself. probe: ask it now."""
+
+    ACTIONS: dict[str, dict[str, bool]] = {
+        "cordon": {"is_cordoned": True},
+        "uncordon": {"is_cordoned": False},
+        "drain": {"is_draining": True},
+        "undrain": {"is_draining": False},
+        "probe": {},
+    }
+
+    @extend_schema(request=None, responses=NodeSerializer)
+    def post(self, request: Request, node_name: str, action: str) -> Response:
+        _admin(request)
+        node_get(node_name)
+        if action not in self.ACTIONS:
+            known = ", ".join(self.ACTIONS)
+            raise ApplicationError(f"There is no action {action!r}: {known}.", code="unknown_action", status=404)
+        if changes := self.ACTIONS[action]:
+            node_change(node_name, **changes)
+        if action not in ("cordon", "uncordon"):
+            _probe(node_name)  # a drain reaches the node with it
+        return Response(fleet.node_read(node_name))
+
+
+class NodeStartLinesApi(APIView):
+    class Input(serializers.Serializer[Any]):
+        port = serializers.IntegerField(min_value=1, max_value=65535, default=DEFAULT_NODE_PORT)
+
+    @extend_schema(request=Input, responses=NodeStartLinesSerializer)
+    def post(self, request: Request) -> Response:
+        _admin(request)
+        return Response(start_lines(**_parsed(self.Input, request.data)))
+
+
+def _probe(name: str) -> None:
+    if (address := node_addresses_load().get(name)) is not None:
+        async_to_sync(node_probe)(address)
+
+
+class ArtifactsApi(APIView):
+    """Stores a file in two calls: the first gives URLs for the pieces that are lacking, the second confirms."""
+
+    class Input(serializers.Serializer[Any]):
+        manifest = serializers.DictField(help_text="files, each with its pieces' SHA-256 and bytes")
+
+    @extend_schema(request=Input, responses=ArtifactSerializer)
+    def post(self, request: Request) -> Response:
+        _operator(request)
+        try:
+            manifest = Manifest.model_validate(_parsed(self.Input, request.data)["manifest"])
+        except ValidationError as error:
+            raise ApplicationError(f"manifest: {error.errors()[0]['msg']}", param="manifest") from error
+        is_stored = not pieces_lacking(manifest)
+        if is_stored:
+            manifest_keep(manifest)
+        urls = {} if is_stored else signed_for_writing(manifest).urls
+        return Response({"sha256": manifest.sha256, "is_stored": is_stored, "urls": urls})

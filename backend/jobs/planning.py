@@ -1,0 +1,89 @@
+"""Plan and preview: what a spec would need on a node, what it would cost, and its data as the model sees them.
+
+Both ask a node, which alone knows its device and its data. Not here: placing (placement.py).
+"""
+
+from typing import Any
+
+from backend.core.errors import ApplicationError, ServiceUnavailable
+from backend.core.threads import service_call
+from backend.jobs.services import spec_parse
+from backend.nodes.client import NodeClient, NodeRefused, NodeUnreachable
+from backend.nodes.models import Node
+from backend.nodes.services import node_address, nodes_ready_for_jobs
+from gpu_node.protocol.job_spec import DataSpec, JobSpec
+from gpu_node.protocol.plan import Plan, PlanRequest, Preview, PreviewRequest
+
+MILLISECONDS_PER_HOUR = 3_600_000
+
+
+class NoNode(ServiceUnavailable):
+    code = "no_node"
+
+
+def _node(name: str) -> Node:
+    ready = nodes_ready_for_jobs()
+    if name:
+        ready = [node for node in ready if node.name == name]
+    if not ready:
+        raise NoNode(f"The node {name!r} takes no jobs now." if name else "No node takes jobs now.")
+    return ready[0]
+
+
+async def _asked(node: Node, request: PlanRequest | PreviewRequest) -> Plan | Preview:
+    client = NodeClient(await service_call(node_address, node))
+    try:
+        return await (client.plan(request) if isinstance(request, PlanRequest) else client.preview(request))
+    except NodeRefused as refusal:
+        raise ApplicationError(refusal.message, code=refusal.code) from refusal
+    except NodeUnreachable as error:
+        raise ServiceUnavailable(str(error), code="node_unreachable") from error
+
+
+async def job_plan(*, spec: dict[str, Any], node_name: str) -> dict[str, Any]:
+    parsed = spec_parse(spec)
+    node = await service_call(_node, node_name)
+    plan = await _asked(node, PlanRequest(spec=parsed))
+    assert isinstance(plan, Plan)
+    price = node.price_nano_usd_per_hour * getattr(parsed, "num_nodes", 1)
+    cost = None
+    if plan.seconds_estimated is not None:
+        cost = price * round(plan.seconds_estimated * 1000) // MILLISECONDS_PER_HOUR
+    return {
+        **plan.model_dump(mode="json"),
+        "node_name": node.name,
+        "is_ok": plan.is_ok,
+        "memory_needed_bytes": plan.memory_needed_bytes,
+        "price_nano_usd_per_hour": price,
+        "cost_nano_usd_estimated": cost,
+        "command": command_line(parsed),
+    }
+
+
+async def job_preview(*, data: dict[str, Any], num_rows: int, node_name: str) -> dict[str, Any]:
+    checked = spec_parse({"kind": "generate", "data": data}).data  # type: ignore[union-attr]
+    assert isinstance(checked, DataSpec)
+    node = await service_call(_node, node_name)
+    preview = await _asked(node, PreviewRequest(data=checked, num_rows=num_rows))
+    return {**preview.model_dump(mode="json"), "node_name": node.name}
+
+
+def command_line(spec: JobSpec) -> str:
+    """The same job from the command line: what differs from the defaults, one `--set field=value` each."""
+    changed = spec.model_dump(mode="json", exclude_defaults=True)
+    words = ["svend", spec.kind]
+    for name, value in _leaves(changed):
+        if name != "kind":
+            words += ["--set", f"{name}={value}"]
+    return " ".join(words)
+
+
+def _leaves(fields: dict[str, Any], path: str = "") -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for name, value in fields.items():
+        where = f"{path}.{name}".lstrip(".")
+        if isinstance(value, dict):
+            found += _leaves(value, where)
+        else:
+            found.append((where, ",".join(map(str, value)) if isinstance(value, list) else value))
+    return found

@@ -1,0 +1,70 @@
+"""The launch form's data: each kind's JSON schema, from the same models that the CLI and the API check by."""
+
+from typing import Any
+
+from gpu_node.protocol.job_spec import (
+    DataSpec,
+    EvalSpec,
+    ExportSpec,
+    GenerateSpec,
+    JobSpec,
+    QuantizeSpec,
+    TrainSpec,
+)
+
+SPECS = (TrainSpec, EvalSpec, GenerateSpec, ExportSpec, QuantizeSpec)
+
+PRESETS: tuple[tuple[str, str, JobSpec], ...] = (
+    (
+        "Quick fine-tuning",
+        "Two minutes on a laptop: a nano model on our own problems.",
+        TrainSpec(num_steps=100, warmup_steps=10, checkpoint_steps=25),
+    ),
+    (
+        "Fine-tune the served model",
+        "A little more training of what svend-latest serves.",
+        TrainSpec(parent="svend-nano", num_steps=200, adamw_learning_rate=3e-4, muon_learning_rate=0.002),
+    ),
+    (
+        "Pretrain 500m, smoke test",
+        "Ten minutes on one GPU: does this machine train at all?",
+        TrainSpec(
+            objective="pretrain",
+            model_size="500m",
+            num_steps=200,
+            batch_tokens=65_536,
+            data=DataSpec(num_rows=100_000, row_tokens_max=2_048),
+        ),
+    ),
+    (
+        "Pretrain 7b",
+        "Eight GPUs of 80 GB.",
+        TrainSpec(
+            objective="pretrain",
+            model_size="7b",
+            num_steps=100_000,
+            warmup_steps=2_000,
+            batch_tokens=2_097_152,
+            checkpoint_steps=500,
+            ranks_per_node=8,
+            data=DataSpec(num_rows=50_000_000, row_tokens_max=8_192),
+        ),
+    ),
+    ("Evaluate", "Problems at held-out seeds, each family eight times.", EvalSpec(model="svend-nano")),
+    ("Generate data", "Problems with their checked calls, as JSON lines.", GenerateSpec()),
+)
+
+
+def spec_schema() -> dict[str, Any]:
+    return {
+        "kinds": {spec.model_fields["kind"].default: spec.model_json_schema() for spec in SPECS},
+        "presets": [
+            {
+                "name": name,
+                "kind": spec.kind,
+                "description": description,
+                "spec": spec.model_dump(mode="json", exclude_defaults=True) | {"kind": spec.kind},
+            }
+            for name, description, spec in PRESETS
+        ],
+    }
