@@ -16,7 +16,16 @@ django.setup()
 from celery import Celery  # noqa: E402
 from django.conf import settings  # noqa: E402
 
-from backend.core.queue import TASK_HOLDS_SWEEP, TASK_LEDGER_CHECK, TASK_NODES_PROBE, TASK_RUNS_SWEEP  # noqa: E402
+from backend.core.queue import (  # noqa: E402
+    TASK_FOLLOW_NODES,
+    TASK_GC_CHECKPOINTS,
+    TASK_HOLDS_SWEEP,
+    TASK_LEDGER_CHECK,
+    TASK_NODES_PROBE,
+    TASK_PLACE_JOBS,
+    TASK_RUNS_SWEEP,
+    TASK_SWEEP_ATTEMPTS,
+)
 
 TASK_SECONDS_MAX = 60  # hard limit: what is longer belongs in a row and the next tick
 TASK_SECONDS_SOFT = 55
@@ -27,6 +36,10 @@ RUNS_SWEEP_SECONDS = 5.0
 HOLDS_SWEEP_SECONDS = 30.0
 NODES_PROBE_SECONDS = 10.0
 LEDGER_CHECK_SECONDS = 600.0  # it reads whole tables
+PLACE_JOBS_SECONDS = 5.0  # a doorbell comes first; this is for what is due, and for doorbells that were lost
+FOLLOW_NODES_SECONDS = 2.0  # a tick follows for 20 s; the ticks between find every journal taken and go home
+SWEEP_ATTEMPTS_SECONDS = 5.0
+GC_CHECKPOINTS_SECONDS = 300.0
 
 # A tick that waited this long is stale: the next one is due. So ticks never pile up behind a busy worker.
 _TICK = {"expires": 30}
@@ -56,6 +69,10 @@ app.conf.update(
         "holds_sweep": {"task": TASK_HOLDS_SWEEP, "schedule": HOLDS_SWEEP_SECONDS, "options": _TICK},
         "ledger_check": {"task": TASK_LEDGER_CHECK, "schedule": LEDGER_CHECK_SECONDS, "options": _TICK},
         "nodes_probe": {"task": TASK_NODES_PROBE, "schedule": NODES_PROBE_SECONDS, "options": _TICK},
+        "place_jobs": {"task": TASK_PLACE_JOBS, "schedule": PLACE_JOBS_SECONDS, "options": _TICK},
+        "follow_nodes": {"task": TASK_FOLLOW_NODES, "schedule": FOLLOW_NODES_SECONDS, "options": _TICK},
+        "sweep_attempts": {"task": TASK_SWEEP_ATTEMPTS, "schedule": SWEEP_ATTEMPTS_SECONDS, "options": _TICK},
+        "gc_checkpoints": {"task": TASK_GC_CHECKPOINTS, "schedule": GC_CHECKPOINTS_SECONDS, "options": _TICK},
     },
     beat_max_loop_interval=5,
     timezone="UTC",

@@ -8,13 +8,18 @@ from collections.abc import Coroutine
 from typing import Any
 
 from backend.core.queue import (
+    TASK_FOLLOW_NODES,
+    TASK_GC_CHECKPOINTS,
     TASK_HOLDS_SWEEP,
     TASK_LEDGER_CHECK,
     TASK_NODES_PROBE,
+    TASK_PLACE_JOBS,
     TASK_RUN_ADVANCE,
     TASK_RUNS_SWEEP,
+    TASK_SWEEP_ATTEMPTS,
 )
 from backend.core.realtime import connections_close
+from backend.jobs import checkpoints, follow, orders, sweep
 from backend.metering.idempotency import idempotency_sweep
 from backend.metering.ledger_check import ledger_check_alarm
 from backend.metering.services import holds_sweep
@@ -66,3 +71,23 @@ def check_ledger() -> None:
 @app.task(name=TASK_NODES_PROBE)
 def probe_nodes() -> None:
     asyncio.run(_then_close(nodes_probe()))
+
+
+@app.task(name=TASK_PLACE_JOBS)
+def place_jobs() -> None:
+    asyncio.run(_then_close(orders.place_jobs()))
+
+
+@app.task(name=TASK_FOLLOW_NODES)
+def follow_nodes() -> None:
+    asyncio.run(_then_close(follow.follow_nodes()))
+
+
+@app.task(name=TASK_SWEEP_ATTEMPTS)
+def sweep_attempts() -> None:
+    asyncio.run(_then_close(sweep.sweep_attempts()))
+
+
+@app.task(name=TASK_GC_CHECKPOINTS)
+def gc_checkpoints() -> None:
+    checkpoints.gc_checkpoints()

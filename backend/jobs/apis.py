@@ -251,7 +251,7 @@ class JobPlanApi(APIView):
 
 class JobPreviewApi(APIView):
     class Input(serializers.Serializer[Any]):
-        data = serializers.DictField(help_text="the spec's `data`")
+        data = serializers.DictField(help_text="the spec's `data`")  # type: ignore[assignment]  # a field of that name
         num_rows = serializers.IntegerField(min_value=1, max_value=20, default=5)
         node_name = serializers.CharField(max_length=64, required=False)
 

@@ -80,14 +80,9 @@ def _kept(sha256: str, name: str, param: str) -> Manifest:
 
 def inputs_check(spec: JobSpec) -> None:
     """Raises InputMissing for a name that means nothing; so that a job does not wait for hours to fail."""
-    for role, name in input_names(spec).items():
-        input_manifest(role, name)
+    inputs_of(spec)
 
 
-def inputs_of(job_id: str, spec: JobSpec) -> dict[str, Manifest]:
-    """All that an attempt needs, by role; with "resume" where the job has a committed checkpoint."""
-    manifests = {role: input_manifest(role, name) for role, name in input_names(spec).items()}
-    last = checkpoint_last(job_id) if isinstance(spec, TrainSpec) else None
-    if last is not None:
-        manifests["resume"] = Manifest.model_validate(last.manifest)
-    return manifests
+def inputs_of(spec: JobSpec) -> dict[str, Manifest]:
+    """The inputs by role, but for "resume". Raises InputMissing."""
+    return {role: input_manifest(role, name) for role, name in input_names(spec).items()}

@@ -5,6 +5,8 @@ Transition. JobEvent is append-only, as the node told it; Metric and Checkpoint 
 Frames of an epoch below the job's are refused where they are read. Not here: how a spec is run (the node).
 """
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -195,6 +197,11 @@ class AttemptNode(models.Model):
 
     def __str__(self) -> str:
         return f"{self.attempt_id} rank {self.node_rank}"
+
+    @property
+    def end(self) -> dict[str, Any]:
+        """Its last event; empty while it goes on."""
+        return dict(self.terminal or {})
 
 
 class JobEvent(models.Model):

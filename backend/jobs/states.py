@@ -38,9 +38,13 @@ def job_move(
     to_status: str,
     reason: str,
     epoch: int | None = None,
+    epoch_new: int | None = None,
     **changes: Any,
 ) -> bool:
-    """Moves the job if it stands in one of `from_statuses` (and at `epoch`, where given). False: it does not."""
+    """Moves the job if it stands in one of `from_statuses` (and at `epoch`, where given). False: it does not.
+
+    `epoch_new` and `changes` are written with it.
+    """
     for status in from_statuses:
         assert to_status in NEXT[status], f"no way from {status} to {to_status}"
     job = Job.objects.select_for_update(no_key=True).filter(id=job_id).first()
@@ -48,6 +52,9 @@ def job_move(
         return False
     now = timezone.now()
     columns: dict[str, Any] = {"status": to_status, "status_reason": reason, **changes}
+    if epoch_new is not None:
+        assert epoch_new > job.epoch, (epoch_new, job.epoch)
+        columns["epoch"] = epoch_new
     if to_status in ENDED_STATUSES:
         columns |= {"finished_at": now, "wish": Job.Wish.NONE, "eta_seconds": None}
     if to_status == S.QUEUED:
@@ -58,7 +65,7 @@ def job_move(
         from_status=job.status,
         to_status=to_status,
         reason=reason,
-        epoch=int(columns.get("epoch", job.epoch)),
+        epoch=job.epoch if epoch_new is None else epoch_new,
         at=now,
     )
     job_ring(job_id)

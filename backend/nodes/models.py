@@ -4,6 +4,8 @@
 `SVEND_NODES` stays in the settings; that of a node added in the web UI is kept encrypted and never shown again.
 """
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 
@@ -42,3 +44,12 @@ class Node(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def jobs_max(self) -> int:
+        return int((self.info or {}).get("jobs_max", 0))
+
+    @property
+    def running_jobs(self) -> list[dict[str, Any]]:
+        """What it said that it runs: `RunningJob`s of the wire."""
+        return list((self.info or {}).get("running_jobs", []))

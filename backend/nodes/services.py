@@ -106,7 +106,7 @@ def nodes_ready_for_jobs() -> list[Node]:
     """Nodes that would take a job now, by name."""
     rows = Node.objects.filter(is_enabled=True, probe_error="", is_cordoned=False, is_draining=False)
     found = rows.exclude(role=Node.Role.SERVE).exclude(info=None).order_by("name")
-    return [node for node in found if node.info["jobs_max"] > 0 and not node.info["is_draining"]]
+    return [node for node in found if node.jobs_max > 0 and not (node.info or {}).get("is_draining")]
 
 
 async def node_probe(address: NodeAddress) -> NodeInfo | None:
