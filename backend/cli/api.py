@@ -19,8 +19,27 @@ SILENCE_SECONDS = 60.0  # the server pings every 15 s; four missed pings mean th
 RESUMES_MAX = 5  # dropped connections in one run before giving up
 
 
+# What to do about a refusal, by its code.
+CURES = {
+    "invalid_api_key": "set SVEND_API_KEY to a key that works; the page API keys makes one",
+    "missing_scope": "use a key with the scope 'admin' (or 'jobs'), made by a member of staff",
+    "permission_denied": "use a key with the scope 'admin' (or 'jobs'), made by a member of staff",
+    "person_required": "use a key that a signed-in person made: the audit names them",
+    "promotion_refused": "svend gates MODEL shows each gate with its cure",
+    "alias_moved": "svend promotions shows who moved it and why",
+    "model_not_found": "svend models lists what there is",
+    "job_not_found": "svend jobs lists what there is",
+    "node_not_found": "svend nodes lists what there is",
+    "no_node": "svend nodes shows why none takes jobs",
+}
+
+
 class CliError(Exception):
     """Something the user can act on: what, why, and the cure; never a traceback."""
+
+    def __init__(self, message: str, *, cure: str = "") -> None:
+        super().__init__(message)
+        self.cure = cure
 
 
 @dataclass(frozen=True)
@@ -29,16 +48,17 @@ class Server:
     api_key: str | None
 
 
-def server_find() -> Server:
-    """SVEND_URL and SVEND_API_KEY, else the Svend that `make up` started here."""
+def server_find(*, for_operator: bool = False) -> Server:
+    """SVEND_URL and SVEND_API_KEY, else the Svend that `make up` started here, with its operator's key if asked."""
     url, key = os.environ.get("SVEND_URL"), os.environ.get("SVEND_API_KEY")
     if url:
         return Server(url.rstrip("/"), key)
     found = Path(os.environ.get("SVEND_DATA") or "var") / "first-run.json"
     if not found.exists():
-        raise CliError("no Svend found: run `make up` here, or set SVEND_URL and SVEND_API_KEY")
+        raise CliError("no Svend found", cure="run `make up` here, or set SVEND_URL and SVEND_API_KEY")
     first_run = json.loads(found.read_text())
-    return Server(first_run["url"], key or first_run["api_key"])
+    own = first_run.get("operator_key") if for_operator else None
+    return Server(first_run["url"], key or own or first_run["api_key"])
 
 
 def client_make(server: Server) -> httpx.Client:
@@ -59,16 +79,29 @@ def answer_json(response: httpx.Response) -> Any:
     request_id = response.headers.get("x-request-id", "none")
     try:
         error = response.json()["error"]
-        raise CliError(f"{error['message']} ({error['code'] or error['type']}, request {request_id})")
+        message = f"{error['message']} ({error['code'] or error['type']}, request {request_id})"
+        raise CliError(message, cure=CURES.get(error["code"] or "", ""))
     except (ValueError, KeyError, TypeError):
         raise CliError(f"the server answered {response.status_code} (request {request_id})") from None
 
 
-def get_json(client: httpx.Client, path: str) -> Any:
+def get_json(client: httpx.Client, path: str, **params: Any) -> Any:
+    return _asked_json(client, "GET", path, params={name: v for name, v in params.items() if v not in (None, "")})
+
+
+def post_json(client: httpx.Client, path: str, body: dict[str, Any] | None = None) -> Any:
+    return _asked_json(client, "POST", path, json=body if body is not None else {})
+
+
+def _asked_json(client: httpx.Client, method: str, path: str, **fields: Any) -> Any:
     try:
-        return answer_json(client.get(path))
+        return answer_json(client.request(method, path, **fields))
     except httpx.TransportError as error:
-        raise CliError(f"{client.base_url} does not answer ({error}): is it up? `make status` tells") from error
+        raise _silent(client, error) from error
+
+
+def _silent(client: httpx.Client, error: httpx.TransportError) -> CliError:
+    return CliError(f"{client.base_url} does not answer ({error})", cure="is it up? `make status` tells")
 
 
 def _sse_payloads(response: httpx.Response) -> Iterator[str]:
@@ -106,7 +139,7 @@ def run_events(client: httpx.Client, body: dict[str, Any]) -> Iterator[Frame | d
                 response.close()
         except httpx.TransportError as error:
             if run_id is None or resumes >= RESUMES_MAX:
-                raise CliError(f"{client.base_url} does not answer ({error}): is it up? `make status` tells") from error
+                raise _silent(client, error) from error
         resumes += 1
         if resumes > RESUMES_MAX:
-            raise CliError(f"the connection was lost {resumes} times; the run goes on: svend run {run_id}")
+            raise CliError(f"the connection was lost {resumes} times", cure=f"the run goes on: svend run {run_id}")

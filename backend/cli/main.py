@@ -1,4 +1,6 @@
-"""`svend`: ask, watch and account for runs from a terminal. A thin client of the public API by API key.
+"""`svend`: ask and account for runs; train, evaluate and promote models; keep jobs and nodes. From a terminal.
+
+A thin client of the API by API key: HTTP and the wire's types only.
 
 Exit status: 0 answered, 1 the run failed or the server refused, 2 wrong usage. With --json each line of standard
 output is one JSON object. Colours only on a terminal, and never with NO_COLOR.
@@ -12,13 +14,19 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from backend.cli import operator, registry
 from backend.cli.api import CliError, client_make, get_json, run_events, server_find
+from backend.cli.jobs import jobs_app
+from backend.cli.nodes import nodes_app
+from backend.cli.output import AsJson, console
 from backend.cli.trace import TracePrinter, money
 from gpu_node.protocol.frames import Frame, frame_dump
 
 app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False)
-console = Console()
-AsJson = Annotated[bool, typer.Option("--json", help="one JSON object a line")]
+app.add_typer(jobs_app, name="jobs")
+app.add_typer(nodes_app, name="nodes")
+operator.commands_add(app)
+registry.commands_add(app)
 
 
 @app.command()
@@ -61,21 +69,6 @@ def run(run_id: str, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def models(as_json: AsJson = False) -> None:
-    """List the models."""
-    with client_make(server_find()) as client:
-        listed = get_json(client, "/v1/models")["data"]
-    if as_json:
-        for model in listed:
-            print(json.dumps(model))
-        return
-    table = Table("model", "context")
-    for model in listed:
-        table.add_row(model["id"], f"{model.get('context_length', '')}")
-    console.print(table)
-
-
-@app.command()
 def usage(as_json: AsJson = False) -> None:
     """What was used and charged, a day a line."""
     with client_make(server_find()) as client:
@@ -95,7 +88,10 @@ def main() -> None:
     try:
         app()
     except CliError as error:
-        Console(stderr=True).print(f"svend: {error}", style="red", highlight=False, soft_wrap=True)
+        errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+        errors.print(f"svend: {error}", style="red")
+        if error.cure:
+            errors.print(f"  cure: {error.cure}")
         sys.exit(1)
 
 

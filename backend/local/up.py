@@ -226,7 +226,7 @@ def _box(plan: Plan, seed: dict[str, str], seconds: float) -> str:
 
 
 def _first_run_write(plan: Plan, seed: dict[str, str]) -> None:
-    names = ("api_key", "model", "admin_email", "admin_link")
+    names = ("api_key", "operator_key", "model", "admin_email", "admin_link")
     private_write(plan.data / "first-run.json", json.dumps({"url": plan.url, **{n: seed[n] for n in names}}, indent=1))
 
 

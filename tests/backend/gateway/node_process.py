@@ -42,8 +42,11 @@ SCRIPT: dict[str, Any] = {
 class NodeProcess:
     """Starts on a free port first, then always on that one, with its state folder kept."""
 
-    def __init__(self, folder: Path, *, name: str = "local", script: dict[str, Any] = SCRIPT) -> None:
+    def __init__(
+        self, folder: Path, *, name: str = "local", model: str = MODEL, script: dict[str, Any] = SCRIPT
+    ) -> None:
         self.name = name
+        self.model = model
         self.folder = folder
         self.port = 0
         folder.mkdir(parents=True, exist_ok=True)
@@ -60,7 +63,7 @@ class NodeProcess:
 
     def start(self) -> None:
         command = [sys.executable, "-m", "gpu_node", "serve", "--script", str(self.folder / "script.json")]
-        command += ["--model-name", MODEL, "--name", self.name, "--port", str(self.port), "--host", "127.0.0.1"]
+        command += ["--model-name", self.model, "--name", self.name, "--port", str(self.port), "--host", "127.0.0.1"]
         command += ["--state-dir", str(self.folder / "state"), "--secret-env", "SVEND_NODE_SECRET"]
         log = (self.folder / "node.log").open("a")
         self._process = subprocess.Popen(

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
+from backend.accounts.callers import ALL_SCOPES
 from backend.accounts.models import Account, Membership, User
 from backend.accounts.services import account_create, api_key_authenticate, api_key_create
 from backend.accounts.welcome import welcome_link_make
@@ -38,11 +39,19 @@ class Command(BaseCommand):
                 price_set(model=model, nano_usd_per_token=PRICE_NANO_USD_PER_TOKEN)
             account = _local_account()
             admin = _admin(account)
-            api_key = _api_key(account)
+            api_key = _api_key(account, "api_key", name="first key")
+            operator_key = _api_key(
+                account,
+                "operator_key",
+                name="this machine's terminal",
+                scopes=sorted(ALL_SCOPES),
+                created_by_id=admin.pk,
+            )
             link = welcome_link_make(user=admin)
         seed = {
             "url": settings.PUBLIC_URL,
             "api_key": api_key,
+            "operator_key": operator_key,  # `svend train` and the like: acts for the admin
             "model": MODEL,
             "admin_email": admin.email,
             "admin_link": settings.PUBLIC_URL + link,
@@ -80,14 +89,14 @@ def _admin(account: Account) -> User:
     return admin
 
 
-def _api_key(account: Account) -> str:
+def _api_key(account: Account, field: str, **made_with: Any) -> str:
     """The key of the last start while it works, so that a program's key outlives a restart; else a new one."""
     first_run = Path(settings.SVEND_DATA) / "first-run.json"
     if first_run.is_file():
-        raw = str(json.loads(first_run.read_text()).get("api_key", ""))
+        raw = str(json.loads(first_run.read_text()).get(field, ""))
         try:
             if api_key_authenticate(raw).account_id == account.id:
                 return raw
         except NotAuthenticated:
             pass  # revoked or of another database: a new one is made below
-    return api_key_create(account_id=account.id, name="first key")[1]
+    return api_key_create(account_id=account.id, **made_with)[1]
