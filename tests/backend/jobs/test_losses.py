@@ -69,6 +69,7 @@ def test_a_node_that_answers_without_the_job_has_lost_it(node, running) -> None:
     sweep()
     assert status(running) == "running"  # one look proves nothing
     AttemptNode.objects.update(missing_since=timezone.now() - timezone.timedelta(seconds=9))
+    FollowCursor.objects.update(caught_up_at=timezone.now() - timezone.timedelta(seconds=20))
     sweep()
     assert status(running) == "running"  # its end may still be unread
     follow()
@@ -82,6 +83,7 @@ def test_an_end_that_was_only_unread_is_no_loss(node, running) -> None:
     AttemptNode.objects.update(accepted_at=timezone.now() - timezone.timedelta(seconds=30))
     sweep()
     AttemptNode.objects.update(missing_since=timezone.now() - timezone.timedelta(seconds=20))
+    FollowCursor.objects.update(caught_up_at=timezone.now() - timezone.timedelta(seconds=30))
     sweep()
     follow()
     sweep()
@@ -93,6 +95,7 @@ def test_a_zombies_frames_and_commits_of_an_old_epoch_are_refused(node, running,
     follow()  # it has its URLs
     attempt_lost(running.id, epoch=1, reason="a test says so")
     Job.objects.update(not_before=None)
+    node.jobs_max = 2  # the zombie holds its place until it is stopped
     place()
     before = JobEvent.objects.count()
     assert node.upload(running.id, 5, epoch=1) == [201]  # the bytes may lie in the store
@@ -121,6 +124,7 @@ def test_a_fresh_disk_is_read_from_its_start(node, running, make_job) -> None:
     Job.objects.update(not_before=None)
     place()
     node.emit(running.id, STARTED, wire.JobFinished(step=100, is_complete=True))
+    follow()  # finds another journal
     follow()
     assert status(running) == "succeeded"
     assert FollowCursor.objects.get().journal_id == node.journal_id

@@ -231,6 +231,7 @@ class WireNode:
         if attempt is None:
             return self._refusal(404, "unknown_job", "never heard of it")
         attempt.calls.append("cancel")
+        attempt.state = "over"
         return web.json_response({})
 
     async def _wish(self, request: web.Request) -> web.Response:
