@@ -10,6 +10,7 @@ from backend.core import pages
 from backend.jobs import apis as jobs
 from backend.metering import apis as metering
 from backend.model_registry import apis as model_registry
+from backend.model_registry import promotion_apis
 from backend.openai_api import apis as openai_api
 from backend.openai_api import catalog_apis, reason_apis
 from backend.runs import apis as runs
@@ -26,6 +27,16 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/usage/runs", metering.UsageRunsApi.as_view()),
     # model_registry, runs, chat
     path("api/models", model_registry.ModelListApi.as_view()),
+    path("api/models/<str:name>", model_registry.ModelDetailApi.as_view()),
+    path("api/models/<str:name>/gates", model_registry.ModelGatesApi.as_view()),
+    path("api/models/<str:name>/deployments", model_registry.ModelDeploymentsApi.as_view()),
+    path("api/models/<str:name>/deployments/<str:node>", model_registry.ModelDeploymentApi.as_view()),
+    path("api/promotions", promotion_apis.PromotionListApi.as_view()),
+    path("api/promotions/rollback", promotion_apis.RollbackApi.as_view()),
+    path("api/aliases", promotion_apis.AliasListApi.as_view()),
+    path("api/reports", promotion_apis.ReportListApi.as_view()),
+    path("api/reports/compare", promotion_apis.ReportCompareApi.as_view()),
+    path("api/reports/<int:report_id>", promotion_apis.ReportDetailApi.as_view()),
     path("api/runs/<str:run_id>", runs.RunDetailApi.as_view()),
     path("api/runs/<str:run_id>/events", runs.RunEventsApi.as_view()),
     path("api/runs/<str:run_id>/cancel", runs.RunCancelApi.as_view()),

@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from backend.core.queue import (
+    TASK_DEPLOYMENTS_ADVANCE,
     TASK_FOLLOW_NODES,
     TASK_GC_CHECKPOINTS,
     TASK_HOLDS_SWEEP,
@@ -23,6 +24,7 @@ from backend.jobs import checkpoints, follow, orders, sweep
 from backend.metering.idempotency import idempotency_sweep
 from backend.metering.ledger_check import ledger_check_alarm
 from backend.metering.services import holds_sweep
+from backend.model_registry.rollout import deployment_advance
 from backend.nodes.client import sessions_close
 from backend.nodes.services import nodes_probe
 from backend.runs.advance import advance
@@ -91,3 +93,8 @@ def sweep_attempts() -> None:
 @app.task(name=TASK_GC_CHECKPOINTS)
 def gc_checkpoints() -> None:
     checkpoints.gc_checkpoints()
+
+
+@app.task(name=TASK_DEPLOYMENTS_ADVANCE)
+def advance_deployments() -> None:
+    asyncio.run(_then_close(deployment_advance()))

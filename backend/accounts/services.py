@@ -195,6 +195,16 @@ def caller_of_user(user: User) -> Caller:
     )
 
 
+def caller_person_id(caller: Caller) -> int:
+    """The person who acts: signed in, or who made the key. Raises NotAllowed where nobody stands behind it."""
+    person_id = caller.user_id
+    if person_id is None and caller.api_key_id is not None:
+        person_id = ApiKey.objects.values_list("created_by_id", flat=True).get(id=caller.api_key_id)
+    if person_id is None:
+        raise NotAllowed("This needs a person: sign in, or use a key that a person made.", code="person_required")
+    return person_id
+
+
 def bearer_of(request: HttpRequest) -> str:
     """The text after `Authorization: Bearer`, or an empty string."""
     kind, _, value = request.headers.get("authorization", "").partition(" ")

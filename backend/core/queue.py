@@ -25,6 +25,7 @@ TASK_PLACE_JOBS = "worker.place_jobs"
 TASK_FOLLOW_NODES = "worker.follow_nodes"
 TASK_SWEEP_ATTEMPTS = "worker.sweep_attempts"
 TASK_GC_CHECKPOINTS = "worker.gc_checkpoints"
+TASK_DEPLOYMENTS_ADVANCE = "worker.deployments_advance"
 TASK_NAMES = frozenset(
     {
         TASK_RUN_ADVANCE,
@@ -36,6 +37,7 @@ TASK_NAMES = frozenset(
         TASK_FOLLOW_NODES,
         TASK_SWEEP_ATTEMPTS,
         TASK_GC_CHECKPOINTS,
+        TASK_DEPLOYMENTS_ADVANCE,
     }
 )
 

@@ -7,17 +7,20 @@ they said in their last probe; when none is known to hold the version, they are 
 
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from backend.core.errors import ApplicationError, ServiceUnavailable
 from backend.core.threads import service_call
 from backend.metering.services import ModelNotPriced, price_read
-from backend.model_registry.models import EvalReport, ModelVersion, Promotion
+from backend.model_registry.models import ModelVersion, Promotion
 from backend.nodes.client import NodeAddress
 from backend.nodes.models import Node
 from backend.nodes.services import node_addresses, node_addresses_load, nodes_probe_shared
+from gpu_node.protocol.manifest import Manifest
 
 # A promotion is seen by every process within this; short enough for an operator, long enough to cost nothing.
 SNAPSHOT_SECONDS = 2.0
@@ -51,15 +54,22 @@ class NodeView:
 
     name: str
     is_reachable: bool
+    is_closed: bool  # cordoned or draining: takes nothing new; what runs there goes on
+    is_for_serving: bool
     models: frozenset[str]
-    load: float  # running runs per place
+
+    @property
+    def is_open(self) -> bool:
+        return self.is_reachable and not self.is_closed
 
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
     versions: dict[str, ModelVersion]
     aliases: dict[str, str]  # alias -> version name
+    listed: frozenset[str]  # what customers are shown: not a job's checkpoints before their promotion
     nodes: tuple[NodeView, ...]
+    addresses: dict[str, NodeAddress]  # by the nodes' names
     made_at: float = field(default_factory=time.monotonic)
 
     @property
@@ -70,7 +80,7 @@ class Snapshot:
         return sorted(alias for alias, name in self.aliases.items() if name == version)
 
     def has_ready_node(self, version: str) -> bool:
-        return any(node.is_reachable and version in node.models for node in self.nodes)
+        return any(node.is_open and version in node.models for node in self.nodes)
 
 
 _snapshot: Snapshot | None = None
@@ -81,21 +91,31 @@ def _node_view(node: Node) -> NodeView:
     return NodeView(
         name=node.name,
         is_reachable=bool(node.info) and not node.probe_error,
+        is_closed=node.is_cordoned or node.is_draining or bool(info.get("is_draining", False)),
+        is_for_serving=node.role != Node.Role.TRAIN,
         models=frozenset(model["version"] for model in info.get("models", [])),
-        load=len(info.get("running_runs", [])) / max(1, info.get("runs_max", 1)),
     )
+
+
+def nodes_read() -> tuple[NodeView, ...]:
+    """The nodes as their last words say, read afresh."""
+    known = node_addresses_load()
+    return tuple(_node_view(node) for node in Node.objects.filter(is_enabled=True) if node.name in known)
 
 
 def snapshot_load() -> Snapshot:
     """Reads the registry afresh, for this process."""
     global _snapshot
-    versions = {version.name: version for version in ModelVersion.objects.all()}
-    promotions = Promotion.objects.order_by("alias", "-id").distinct("alias").select_related("model_version")
-    trusted = node_addresses_load()
+    versions = {version.name: version for version in ModelVersion.objects.defer("manifest", "config")}
+    effective = Promotion.objects.filter(state=Promotion.State.EFFECTIVE)
+    promotions = effective.order_by("alias", "-id").distinct("alias").select_related("model_version")
     _snapshot = Snapshot(
         versions=versions,
         aliases={promotion.alias: promotion.model_version.name for promotion in promotions},
-        nodes=tuple(_node_view(node) for node in Node.objects.filter(is_enabled=True) if node.name in trusted),
+        listed=frozenset(version.name for version in versions.values() if not version.job_id)
+        | frozenset(effective.values_list("model_version__name", flat=True)),
+        nodes=nodes_read(),
+        addresses=node_addresses(),  # as nodes_read has just loaded them
     )
     return _snapshot
 
@@ -136,6 +156,14 @@ def model_resolve(registry: Snapshot, name: str | None) -> ModelVersion:
     return version
 
 
+def version_get(name: str) -> ModelVersion:
+    """The version of that name, of any role. Raises ModelNotFound."""
+    version = ModelVersion.objects.select_related("parent").filter(name=name).first()
+    if version is None:
+        raise ModelNotFound(name)
+    return version
+
+
 def version_price(version: ModelVersion) -> int | None:
     """n$ a token; None for what is not sold by itself, as a verifier."""
     try:
@@ -144,27 +172,26 @@ def version_price(version: ModelVersion) -> int | None:
         return None
 
 
-def node_pick(registry: Snapshot, version: str, *, exclude: frozenset[str] = frozenset()) -> NodeAddress | None:
-    """The least loaded reachable node that holds the version, or None."""
-    ready = [n for n in registry.nodes if n.is_reachable and version in n.models and n.name not in exclude]
-    if not ready:
-        return None
-    return node_addresses()[min(ready, key=lambda node: node.load).name]
+def nodes_ready(registry: Snapshot, version: str, *, exclude: frozenset[str] = frozenset()) -> list[NodeAddress]:
+    """The open nodes that hold the version."""
+    names = [n.name for n in registry.nodes if n.is_open and version in n.models and n.name not in exclude]
+    return [registry.addresses[name] for name in names]
 
 
-async def node_for(version: str, *, exclude: frozenset[str] = frozenset()) -> NodeAddress:
-    """A node for the version; asks the nodes once more before giving up.
+async def nodes_for(version: str, *, exclude: frozenset[str] = frozenset()) -> list[NodeAddress]:
+    """The nodes that could take a run of the version, at least one; asks the nodes once more before giving up. Which
+    of them gets it: runs.routing.
 
     Raises:
         ModelNotReady: none answers for it now.
     """
-    node = node_pick(await snapshot(), version, exclude=exclude)
-    if node is None:
+    nodes = nodes_ready(await snapshot(), version, exclude=exclude)
+    if not nodes:
         await nodes_probe_shared()
-        node = node_pick(await service_call(snapshot_load), version, exclude=exclude)
-    if node is None:
+        nodes = nodes_ready(await service_call(snapshot_load), version, exclude=exclude)
+    if not nodes:
         raise ModelNotReady(version)
-    return node
+    return nodes
 
 
 @transaction.atomic
@@ -175,32 +202,33 @@ def model_version_register(
     context_tokens: int,
     num_parameters: int,
     vocab_size: int,
-    manifest_sha256: str,
-    card: dict[str, object],
-    card_sha256: str,
+    manifest_sha256: str = "",
+    manifest: Manifest | None = None,
+    dtype: str = "",
+    card: dict[str, Any] | None = None,
 ) -> ModelVersion:
-    """Makes or renews the version's row; a card not seen before becomes an EvalReport."""
+    """Makes or renews the row of what is shipped, or of what a node was started with. What a job made:
+    versions.py."""
     version, _ = ModelVersion.objects.update_or_create(
         name=name,
         defaults={
             "role": role,
-            "description": str(card.get("description", "")),
+            "description": str((card or {}).get("description", "")),
             "context_tokens": context_tokens,
             "num_parameters": num_parameters,
             "vocab_size": vocab_size,
-            "manifest_sha256": manifest_sha256,
-            "card": card,
+            "dtype": dtype,
+            "manifest": manifest.model_dump(mode="json") if manifest else None,
+            "manifest_sha256": manifest.sha256 if manifest else manifest_sha256,
+            "num_bytes": manifest.num_bytes if manifest else 0,
+            "card": card or {},
         },
     )
-    if card:
-        EvalReport.objects.get_or_create(model_version=version, result_sha256=card_sha256, defaults={"result": card})
     return version
 
 
-def model_promote(*, alias: str, version: ModelVersion, reason: str, promoted_by_id: int | None = None) -> Promotion:
-    """Moves the alias to the version: a new record, never a change of an old one."""
-    promotion = Promotion.objects.create(
-        alias=alias, model_version=version, reason=reason, promoted_by_id=promoted_by_id
-    )
+def model_promote(*, alias: str, version: ModelVersion, reason: str) -> Promotion:
+    """Points a fresh alias at the version, without a person or gates: only the seed does. Else: promotions.py."""
+    promotion = Promotion.objects.create(alias=alias, model_version=version, reason=reason, effective_at=timezone.now())
     transaction.on_commit(snapshot_forget)
     return promotion

@@ -117,8 +117,9 @@ class NodeClient:
         async with self._call("PUT", f"/runs/{run_id}?epoch={epoch}", body=body):
             pass
 
-    async def run_cancel(self, *, run_id: str) -> None:
-        async with self._call("DELETE", f"/runs/{run_id}"):
+    async def run_cancel(self, *, run_id: str, epoch: int | None = None) -> None:
+        """Stops the run; with an `epoch` only that one and older ones."""
+        async with self._call("DELETE", f"/runs/{run_id}" + (f"?epoch={epoch}" if epoch else "")):
             pass
 
     async def run_frames(

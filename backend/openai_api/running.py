@@ -20,7 +20,7 @@ from backend.metering.idempotency import request_sha256
 from backend.metering.limits import limits_settle
 from backend.metering.services import InsufficientFunds
 from backend.model_registry.models import ModelVersion
-from backend.model_registry.services import model_resolve, node_for, snapshot
+from backend.model_registry.services import model_resolve, nodes_for, snapshot
 from backend.openai_api.door import Request, sse
 from backend.runs.admission import Admitted, run_admit
 from backend.runs.advance import advance_spawn
@@ -49,7 +49,7 @@ PASSING_CODES = frozenset(
 async def version_ready(name: str | None) -> ModelVersion:
     """The version that `name` means, with a node that answers for it. Raises ModelNotFound, ModelNotReady."""
     version = model_resolve(await snapshot(), name)
-    await node_for(version.name)
+    await nodes_for(version.name)
     return version
 
 

@@ -4,25 +4,28 @@ Idempotent and safe to call by anyone at any time: only the holder of the run's 
 home. Called by the request's own task and by the worker's sweep. Frames are released to readers as they come and
 copied in batches; the terminal frame is released only after it is settled, so whoever has seen it sees the bill.
 
-A node's silence is met with bounded retries; past them, or when the node lost the run, the run fails honestly and
-costs nothing. Not here: what the frames mean (gpu_node.protocol.projector).
+Until an attempt's first token nothing of it is released or kept: a node that fails before that loses the run to another
+one, under the same id and the next epoch, and no reader notices. After it, a node's silence is met with bounded
+retries; past them, or when the node lost the run, the run fails honestly and costs nothing. Not here: which node gets
+a run (routing.py), what the frames mean (gpu_node.protocol.projector).
 """
 
 import asyncio
 import secrets
 import time
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 import structlog
 from django.db import DatabaseError
 
 from backend.core.threads import service_call
-from backend.model_registry.services import ModelNotReady, node_for
+from backend.model_registry.services import ModelNotReady, nodes_for
 from backend.nodes.client import NodeAddress, NodeClient, NodeRefused, NodeUnreachable
 from backend.nodes.services import node_addresses
 from backend.runs.bell import bell_ring
 from backend.runs.live import LoggedFrame, advanced_here_begin, advanced_here_end, frame_ring, logged
 from backend.runs.models import Run
+from backend.runs.routing import affinity_of, node_choose
 from backend.runs.services import (
     LEASE_SECONDS,
     Extension,
@@ -44,12 +47,26 @@ NODE_LOST_SECONDS = 30.0
 RETRY_SECONDS_MIN = 0.2
 RETRY_SECONDS_MAX = 2.0
 
-# The node's refusals that may heal by waiting.
-REFUSALS_TO_RETRY = frozenset({"busy", "stopping", "disk_error"})
+# The node's refusals that may heal by waiting, or elsewhere.
+REFUSALS_TO_RETRY = frozenset({"busy", "stopping", "disk_error", "draining"})
+REFUSALS_TO_MOVE = REFUSALS_TO_RETRY | {"model_not_loaded"}
+# A node's failures, before a run's first token, that another node need not share.
+FAILURES_TO_MOVE = frozenset(
+    {"node_restarted", "engine_error", "internal_error", "disk_error", "busy", "stopping", "model_not_loaded"}
+)
+EPOCHS_MAX = 4  # a question that fails on so many nodes fails by itself
 
 
 class LeaseLost(Exception):
     """Somebody else advances the run now: stop without a word."""
+
+
+class AttemptFailed(Exception):
+    """The node failed the run before its first token: another may do better."""
+
+    def __init__(self, failed: RunFailed) -> None:
+        super().__init__(f"{failed.code}: {failed.message}")
+        self.failed = failed
 
 
 _tasks: set[asyncio.Task[None]] = set()
@@ -86,6 +103,11 @@ async def advance(run_id: str, *, seconds_max: float | None = None) -> None:
         advancer.timer_stop()  # cancelled too: nothing may be written by who is no longer at it
 
 
+async def _stop_there(address: NodeAddress, run_id: str, epoch: int) -> None:
+    with suppress(NodeUnreachable, NodeRefused):
+        await NodeClient(address).run_cancel(run_id=run_id, epoch=epoch)
+
+
 class _Advancer:
     """One try at advancing one run, from the claim to the settlement."""
 
@@ -96,7 +118,11 @@ class _Advancer:
         self._model = run.model
         self._epoch = run.epoch
         self._node_name = run.node_name
-        self._last_seq = run.last_seq  # of the frames read, flushed or not
+        self._affinity = affinity_of(run, self._spec)
+        self._avoided: set[str] = set()  # nodes that failed this run, or could not take it
+        self._is_attempt_over = False  # the node ended the attempt: the next one needs an epoch of its own
+        self._last_seq = run.last_seq  # of the frames taken in, flushed or not
+        self._held: list[LoggedFrame] = []  # read, but from before the first token
         self._usage = Usage(
             prompt_tokens=run.prompt_tokens,
             completion_tokens=run.completion_tokens,
@@ -119,6 +145,12 @@ class _Advancer:
                 if await self._follow():
                     return
                 cause, code = "the node's stream ended before the run did", "node_unreachable"
+            except AttemptFailed as failure:
+                cause, code = str(failure), failure.failed.code
+                if not await self._may_begin_anew(code):
+                    return await self._fail(code=code, message=failure.failed.message)
+                log.warning("run.moved", run_id=self._id, node=self._node_name, cause=cause)
+                continue
             except (NodeUnreachable, ModelNotReady) as error:
                 cause, code = str(error), "node_unreachable"
             except NodeRefused as refusal:
@@ -147,6 +179,7 @@ class _Advancer:
                 return True
             await self._start()
         client = self._connected()
+        self._held = []  # the stream begins after what was taken in
         await self._cancel_if_asked(client)
         frames = client.run_frames(run_id=self._id, epoch=self._epoch, after_seq=self._last_seq)
         async with aclosing(frames):
@@ -158,24 +191,60 @@ class _Advancer:
         return False
 
     async def _start(self) -> None:
-        """Places the run and hands it to its node; another node gets it under the next epoch."""
-        placed = node_addresses().get(self._node_name)
-        if placed is None or not await self._is_accepted(placed):
-            node = await node_for(self._model, exclude=frozenset({self._node_name} - {""}))
-            if self._node_name:
-                self._epoch += 1
-            self._node_name = node.name
-            await self._place()
-            await NodeClient(node).run_put(run_id=self._id, epoch=self._epoch, spec=self._spec)
+        """Hands the run to its node; a node that cannot take it loses it to another, under the next epoch."""
+        while True:
+            if not self._node_name or self._is_attempt_over or self._node_name in self._avoided:
+                await self._move()
+            try:
+                await self._connected().run_put(run_id=self._id, epoch=self._epoch, spec=self._spec)
+            except (NodeUnreachable, NodeRefused) as failure:
+                if isinstance(failure, NodeRefused) and failure.code not in REFUSALS_TO_MOVE:
+                    raise
+                if not await self._avoid():
+                    raise
+                log.warning("run.moved", run_id=self._id, node=self._node_name, cause=str(failure))
+            else:
+                return
 
-    async def _is_accepted(self, node: NodeAddress) -> bool:
+    async def _move(self) -> None:
+        """Places the run on the best node that has not failed it. Raises ModelNotReady."""
+        tokens = self._spec.max_total_tokens
+        excluded = frozenset(self._avoided)
         try:
-            await NodeClient(node).run_put(run_id=self._id, epoch=self._epoch, spec=self._spec)
-        except NodeUnreachable:
-            if len(node_addresses()) == 1:
-                raise
+            node = await node_choose(model=self._model, tokens=tokens, affinity=self._affinity, exclude=excluded)
+        except ModelNotReady:
+            self._avoided.clear()
+            raise
+        if self._node_name:
+            self._leave(self._node_name, self._epoch)
+            self._epoch += 1
+        self._node_name, self._is_attempt_over, self._is_cancel_sent = node.name, False, False
+        await self._place()
+
+    async def _avoid(self) -> bool:
+        """False when no other node could take the run: then nobody is avoided any more."""
+        self._avoided.add(self._node_name)
+        try:
+            await nodes_for(self._model, exclude=frozenset(self._avoided))
+        except ModelNotReady:
+            self._avoided.clear()
             return False
         return True
+
+    async def _may_begin_anew(self, code: str) -> bool:
+        if self._epoch >= EPOCHS_MAX:
+            return False
+        self._is_attempt_over = True
+        # Alone, a node that restarted may take the run again; any other failure would come again.
+        return await self._avoid() or code == "node_restarted"
+
+    def _leave(self, node_name: str, epoch: int) -> None:
+        """Lets the old node stop what it may still be doing; it is not waited for."""
+        address = node_addresses().get(node_name)
+        if address is not None:
+            task = asyncio.create_task(_stop_there(address, self._id, epoch))
+            _tasks.add(task)
+            task.add_done_callback(_tasks.discard)
 
     async def _place(self) -> None:
         if not await service_call(
@@ -191,11 +260,25 @@ class _Advancer:
 
     async def _take(self, frame: Frame, text: str) -> bool:
         """Takes the next frame in; True when it was the last."""
-        if frame.seq <= self._last_seq:
+        heard_seq = self._last_seq + len(self._held)
+        if frame.seq <= heard_seq:
             return False
-        if frame.seq != self._last_seq + 1:
-            raise NodeUnreachable(f"frame {frame.seq} came after {self._last_seq}: a gap in the node's log")
-        line = logged(frame, text)
+        if frame.seq != heard_seq + 1:
+            raise NodeUnreachable(f"frame {frame.seq} came after {heard_seq}: a gap in the node's log")
+        self._held.append(logged(frame, text))
+        if self._last_seq == 0 and not frame.usage.completion_tokens:
+            if isinstance(frame.event, RunFailed) and frame.event.code in FAILURES_TO_MOVE:
+                raise AttemptFailed(frame.event)
+            if not frame.is_terminal:
+                return False  # nothing of the answer yet
+        held, self._held = self._held, []
+        for line in held:
+            if await self._take_in(line):
+                return True
+        return False
+
+    async def _take_in(self, line: LoggedFrame) -> bool:
+        frame = line.parse()
         self._last_seq, self._usage = frame.seq, frame.usage
         self._unflushed.append(line)
         if frame.is_terminal:
@@ -302,4 +385,4 @@ class _Advancer:
             usage=self._usage,
             event=event,
         )
-        await self._take(frame, frame_dump(frame))
+        await self._take_in(logged(frame, frame_dump(frame)))

@@ -104,10 +104,11 @@ class RunService:
             return "failed"
         return "cancelled" if getattr(event, "finish_reason", None) == "cancelled" else "finished"
 
-    def cancel(self, run_id: str) -> bool:
-        """Stops a run at work; False when there is none (it may have ended: then nothing is to be done)."""
+    def cancel(self, run_id: str, epoch: int | None = None) -> bool:
+        """Stops a run at work; False when there is none (it may have ended: then nothing is to be done). With an
+        `epoch` a newer one goes on: a late stop of what moved away must not hit what came back."""
         active = self._active.get(run_id)
-        if active is not None:
+        if active is not None and (epoch is None or active.log.epoch <= epoch):
             active.stop("cancelled")
         return active is not None
 

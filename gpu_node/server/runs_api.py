@@ -73,8 +73,8 @@ async def _lines(log: RunLog, after: int) -> AsyncIterator[bytes]:
 
 async def run_delete(request: Request) -> Response:
     node: Node = request.app.state.node
-    run_id = run_id_of(request)
-    if not node.runs.cancel(run_id) and node.store.epoch_latest(run_id) is None:
+    run_id, epoch = run_id_of(request), int_parameter(request, "epoch", default=0, low=1) or None
+    if not node.runs.cancel(run_id, epoch) and node.store.epoch_latest(run_id) is None:
         raise RunRefused("unknown_run", f"this node has no run {run_id!r}")
     return JSONResponse({"run_id": run_id, "status": node.runs.status(run_id)}, status_code=202)
 

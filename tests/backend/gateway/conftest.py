@@ -68,9 +68,6 @@ def registry(transactional_db: None, price: int) -> Iterator[ModelVersion]:
         context_tokens=CONTEXT_TOKENS,
         num_parameters=1,
         vocab_size=270,
-        manifest_sha256="",
-        card={},
-        card_sha256="",
     )
     for alias in LOCAL_ALIASES:
         model_promote(alias=alias, version=version, reason="tests")

@@ -7,7 +7,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
+from backend.core.artifacts import folder_keep
 from backend.model_registry.models import ModelVersion, Promotion
+from backend.model_registry.reports import report_add
 from backend.model_registry.services import LOCAL_ALIASES, model_promote, model_version_register, snapshot_load
 from backend.model_registry.shipped import shipped_models
 from backend.nodes.client import sessions_close
@@ -44,16 +46,18 @@ class Command(BaseCommand):
     def _register_shipped(self, weights: Path) -> list[str]:
         models = shipped_models(weights)
         for model in models:
-            model_version_register(
+            version = model_version_register(
                 name=model.name,
                 role=model.role,
                 context_tokens=model.context_tokens,
                 num_parameters=model.num_parameters,
                 vocab_size=model.vocab_size,
-                manifest_sha256="",
+                manifest=folder_keep(model.folder),  # so that any node can load it, and a job measure it
+                dtype=model.dtype,
                 card=model.card,
-                card_sha256=model.card_sha256,
             )
+            if model.card and model.role == ModelVersion.Role.REASONER:
+                report_add(version=version, result=model.card)
         return [model.name for model in models if model.role == ModelVersion.Role.REASONER]
 
     def _register_loaded(self) -> list[str]:
@@ -69,8 +73,6 @@ class Command(BaseCommand):
                         num_parameters=model.num_parameters,
                         vocab_size=model.vocab_size,
                         manifest_sha256=model.manifest_sha256,
-                        card={},
-                        card_sha256="",
                     )
                 if known.role == ModelVersion.Role.REASONER:
                     names.append(known.name)

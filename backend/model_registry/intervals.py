@@ -1,0 +1,48 @@
+"""Shares of right answers that say how sure they are: Wilson's interval, and Newcombe's for a difference.
+
+As gpu_node/evaluation/intervals.py on the node's side (a test holds the two together); the backend imports of the
+node only its wire.
+"""
+
+import math
+from dataclasses import dataclass
+
+Z_95 = 1.959964  # two-sided 95 % of the normal distribution
+
+
+@dataclass(frozen=True)
+class Share:
+    """`right` of `n`."""
+
+    right: int
+    n: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.right <= self.n:
+            raise ValueError(f"{self.right} right of {self.n}")
+
+    @property
+    def value(self) -> float:
+        return self.right / self.n if self.n else 0.0
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's 95 % interval: honest for small n and for shares near 0 or 1."""
+        if not self.n:
+            return (0.0, 1.0)
+        z2 = Z_95 * Z_95
+        centre = (self.value + z2 / (2 * self.n)) / (1 + z2 / self.n)
+        half = Z_95 / (1 + z2 / self.n) * math.sqrt(self.value * (1 - self.value) / self.n + z2 / (4 * self.n**2))
+        return (max(0.0, centre - half), min(1.0, centre + half))
+
+
+def difference_interval(a: Share, b: Share) -> tuple[float, float]:
+    """95 % interval of b's share less a's (Newcombe 1998, method 10: the two Wilson intervals joined).
+
+    Two intervals that overlap may still differ clearly; this says whether they do.
+    """
+    (a_low, a_high), (b_low, b_high) = a.interval, b.interval
+    difference = b.value - a.value
+    low = difference - math.hypot(b.value - b_low, a_high - a.value)
+    high = difference + math.hypot(b_high - b.value, a.value - a_low)
+    return (low, high)

@@ -1,0 +1,195 @@
+"""EvalReports: added as a node measured them, compared family by family.
+
+The figures are read once, when a report is added; the node's JSON is kept beside them. Two reports are of the same
+problems when families, seeds, numbers and wordings are the same (`problems_sha256`): only those are compared.
+Not here: measuring (gpu_node.evaluation), what a report allows (promotions.py).
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from django.db.models import QuerySet
+
+from backend.core.errors import ApplicationError, NotFound
+from backend.model_registry.intervals import Share, difference_interval
+from backend.model_registry.models import EvalReport, ModelVersion
+from gpu_node.protocol.job_spec import HELD_OUT_SEED_FIRST, EvalSpec
+
+SAMPLES_SHOWN_MAX = 200  # of a comparison: what a person can look through
+
+Column = Literal["with_tools", "held_out", "verified", "held_out_verified", "without_tools"]
+COLUMNS: tuple[Column, ...] = ("with_tools", "held_out", "verified", "held_out_verified", "without_tools")
+
+
+class InvalidReport(ApplicationError):
+    code = "invalid_report"
+
+
+def report_add(
+    *,
+    version: ModelVersion,
+    result: dict[str, Any],
+    spec: EvalSpec | None = None,
+    baseline: ModelVersion | None = None,
+    job_id: str = "",
+) -> EvalReport:
+    """Keeps a node's report of the version; the same one again changes nothing. `spec` is what was asked of the node;
+    None: the command's own defaults.
+
+    Raises:
+        InvalidReport: a field is missing or of another shape.
+    """
+    text = json.dumps(result, sort_keys=True, separators=(",", ":"))
+    report, _ = EvalReport.objects.update_or_create(
+        model_version=version,
+        result_sha256=hashlib.sha256(text.encode()).hexdigest(),
+        defaults={"result": result, "baseline": baseline, "job_id": job_id, **_figures(result, spec)},
+    )
+    return report
+
+
+def _figures(result: dict[str, Any], spec: EvalSpec | None) -> dict[str, Any]:
+    try:
+        total = share_of(result["total"]["with_tools"])
+        families = sorted(str(row["family"]) for row in result["families"])
+        num_problems = max((int(row["n"]) for row in result["families"]), default=0)
+        is_held_out_wording = share_of(result["total"]["held_out"]).n > 0
+    except (KeyError, TypeError, ValueError) as error:
+        raise InvalidReport(f"The evaluation report lacks a field or has another shape: {error!r}.") from error
+    if total.n == 0:
+        raise InvalidReport("The evaluation report counts no problem with tools: nothing can be judged by it.")
+    low, high = total.interval
+    asked = {
+        "families": families,
+        "num_problems": spec.num_problems if spec else num_problems,
+        "seed_start": spec.seed_start if spec else HELD_OUT_SEED_FIRST,
+        "is_held_out_wording": is_held_out_wording,
+    }
+    return {
+        **asked,
+        "problems_sha256": hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest(),
+        "verifier": (spec.verifier or "") if spec else "",
+        "n": total.n,
+        "right": total.right,
+        "share": total.value,
+        "interval_low": low,
+        "interval_high": high,
+    }
+
+
+def share_of(fields: dict[str, Any]) -> Share:
+    """The report's `{"right", "n"}`. Raises KeyError, TypeError, ValueError."""
+    return Share(int(fields["right"]), int(fields["n"]))
+
+
+def reports_newest() -> QuerySet[EvalReport]:
+    return EvalReport.objects.select_related("model_version", "baseline").defer("result").order_by("-id")
+
+
+def report_get(report_id: int) -> EvalReport:
+    report = EvalReport.objects.select_related("model_version", "baseline").filter(id=report_id).first()
+    if report is None:
+        raise NotFound(f"There is no evaluation report {report_id}.", code="report_not_found")
+    return report
+
+
+def reports_on_same_problems(
+    *, candidate: ModelVersion, serving: ModelVersion
+) -> tuple[EvalReport | None, EvalReport | None]:
+    """The newest pair that answered the same problems; else the candidate's newest and None."""
+    theirs = {r.problems_sha256: r for r in EvalReport.objects.filter(model_version=serving, n__gt=0).order_by("id")}
+    own = list(EvalReport.objects.filter(model_version=candidate, n__gt=0).order_by("-id"))
+    for report in own:
+        if report.problems_sha256 in theirs:
+            return report, theirs[report.problems_sha256]
+    return (own[0] if own else None), None
+
+
+# --- Comparing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """b beside a: the difference is b's share less a's, with its 95 % interval."""
+
+    name: str
+    a: Share
+    b: Share
+
+    @property
+    def difference(self) -> float:
+        return self.b.value - self.a.value
+
+    @property
+    def difference_interval(self) -> tuple[float, float]:
+        return difference_interval(self.a, self.b)
+
+    @property
+    def verdict(self) -> Literal["better", "worse", "same", "unmeasured"]:
+        """ "better" and "worse" only where the interval leaves no other sign."""
+        if not self.a.n or not self.b.n:
+            return "unmeasured"
+        low, high = self.difference_interval
+        return "worse" if high < 0 else "better" if low > 0 else "same"
+
+
+def column_compare(a: EvalReport, b: EvalReport, column: Column) -> Compared:
+    shares = [share_of(report.result["total"].get(column, {"right": 0, "n": 0})) for report in (a, b)]
+    return Compared(name=column, a=shares[0], b=shares[1])
+
+
+def families_compare(a: EvalReport, b: EvalReport, column: Column = "with_tools") -> list[Compared]:
+    ours, theirs = _family_shares(a, column), _family_shares(b, column)
+    none = Share(0, 0)
+    names = sorted(ours.keys() | theirs.keys())
+    return [Compared(name=name, a=ours.get(name, none), b=theirs.get(name, none)) for name in names]
+
+
+def _family_shares(report: EvalReport, column: Column) -> dict[str, Share]:
+    return {str(row["family"]): share_of(row["details"][column]) for row in report.result["families"]}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleAnswer:
+    is_right: bool | None  # None: the report kept no answer to this problem
+    given: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplePair:
+    family: str
+    question: str
+    known: str
+    a: SampleAnswer
+    b: SampleAnswer
+
+
+_UNKNOWN = SampleAnswer(is_right=None, given=None)
+
+
+def samples_compare(a: EvalReport, b: EvalReport) -> list[SamplePair]:
+    """Problems that the two answered differently, as far as both reports keep their answers; those that only one was
+    right on come first."""
+    ours, theirs = _samples(a.result), _samples(b.result)
+    pairs = []
+    for key in sorted(ours.keys() | theirs.keys()):
+        one, other = ours.get(key), theirs.get(key)
+        known = (one or other or ("", _UNKNOWN))[0]
+        pair = (one[1] if one else _UNKNOWN, other[1] if other else _UNKNOWN)
+        if pair[0] != pair[1]:
+            pairs.append(SamplePair(family=key[0], question=key[1], known=known, a=pair[0], b=pair[1]))
+    pairs.sort(key=lambda p: None in (p.a.is_right, p.b.is_right) or p.a.is_right == p.b.is_right)
+    return pairs[:SAMPLES_SHOWN_MAX]
+
+
+def _samples(result: dict[str, Any]) -> dict[tuple[str, str], tuple[str, SampleAnswer]]:
+    """(family, question) -> (known answer, what was given). A family's `samples` hold right and wrong answers; a
+    report without them has only a few of its wrong ones."""
+    found = {}
+    for row in result["families"]:
+        for sample in [*row.get("wrong", []), *row.get("samples", [])]:
+            answer = SampleAnswer(is_right=bool(sample.get("is_right", False)), given=str(sample["given"]))
+            found[str(row["family"]), str(sample["question"])] = (str(sample["known"]), answer)
+    return found
