@@ -103,7 +103,7 @@ WIDEN = replace(
 )
 
 # The policy's samples that the critic learns from, and those it is measured on: other seeds, other phrasings too.
-CRITIC_PROBLEMS = 900
+CRITIC_PROBLEMS = 1_800
 CRITIC_SAMPLES = 3
 CRITIC_TEMPERATURE = 1.0
 CRITIC_SEED_START = 700_000_000
@@ -118,7 +118,7 @@ REJECT_PRECISION = 0.60
 CRITIC = TrainConfig(
     objective="score",
     model=replace(PRESETS["nano"], has_score_head=True),
-    num_steps=160,
+    num_steps=320,
     batch_tokens=BATCH_TOKENS,
     seed=2,
     recipe=CRITIC_NAME,

@@ -56,6 +56,7 @@ class ReasonerTraining:
     def __init__(self, work: Path, tokenizer: Tokenizer, *, pace: RunPace) -> None:
         self.work, self.tokenizer, self.pace = work, tokenizer, pace
         self.rows = work / "rows"
+        self.rows.mkdir(parents=True, exist_ok=True)
         self.log = JobLog(work / "reasoner" / "job.ndjson")
 
     def from_nothing(self) -> Transformer:
