@@ -3,16 +3,14 @@
 Imports torch; `loading` does not.
 """
 
-import os
 from pathlib import Path
-
-import torch
 
 from gpu_node.data.chat_format import special_ids
 from gpu_node.data.tokenizer import tokenizer_load
 from gpu_node.evaluation.loading import LoadedVerifier
 from gpu_node.inference.critic import TorchCritic
 from gpu_node.inference.engine import TorchEngine
+from gpu_node.inference.threads import threads_set
 from gpu_node.model.checkpoint import load_checkpoint
 from gpu_node.protocol.node import LoadedModel
 from gpu_node.reasoning.attempt import Reasoner
@@ -23,11 +21,6 @@ from gpu_node.server.loading import manifest_sha256
 from gpu_node.server.node import Node, node_build
 from gpu_node.server.run_service import RUNS_MAX
 from gpu_node.tools.executor import ToolExecutor
-
-THREADS_MAX = 8  # a model that runs on a CPU is small: more threads only wait for each other
-# Below this many parameters one thread computes a step: the others' waiting for each other costs more than they give,
-# most of all on cores that the tools and the web server want too.
-ONE_THREAD_PARAMETERS_MAX = 20_000_000
 
 
 def node_from_checkpoint(
@@ -70,11 +63,6 @@ def node_from_checkpoint(
     node.engine_close = engine_close
     node.engine_is_healthy = lambda: engine.is_healthy
     return node
-
-
-def threads_set(num_parameters: int) -> None:
-    num_cores = len(os.sched_getaffinity(0))
-    torch.set_num_threads(1 if num_parameters <= ONE_THREAD_PARAMETERS_MAX else min(THREADS_MAX, num_cores))
 
 
 def _critic_load(folder: Path, *, tokenizer_of: Path) -> tuple[LoadedVerifier, LoadedModel]:
