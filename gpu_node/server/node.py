@@ -17,7 +17,8 @@ from typing import Protocol
 
 from gpu_node.protocol.node import Device, LoadedModel, NodeInfo
 from gpu_node.reasoning.attempt import ToolCaller
-from gpu_node.reasoning.orchestrator import Orchestrator
+from gpu_node.reasoning.orchestrator import Orchestrator, RunRefused
+from gpu_node.server.job_service import JOBS_MAX, JobService
 from gpu_node.server.run_service import RUNS_MAX, RunService
 from gpu_node.server.run_store import RunStore
 
@@ -38,12 +39,14 @@ class Node:
     name: str
     store: RunStore
     runs: RunService
+    jobs: JobService
     tools: Tools
     models: list[LoadedModel]
     devices: list[Device]
     engine_close: Callable[[], None] = lambda: None
     engine_is_healthy: Callable[[], bool] = lambda: True
     boot_id: str = field(default_factory=lambda: f"boot_{secrets.token_hex(8)}")
+    is_draining: bool = False
     _keeping: asyncio.Task[None] | None = field(init=False, default=None)
 
     @property
@@ -61,17 +64,27 @@ class Node:
             models=self.models,
             running_runs=self.runs.running(),
             runs_max=self.runs.runs_max,
+            running_jobs=self.jobs.running(),
+            jobs_max=self.jobs.jobs_max,
+            is_draining=self.is_draining,
         )
+
+    def refuse_if_draining(self) -> None:
+        """Raises RunRefused: what runs goes on, nothing new is taken."""
+        if self.is_draining:
+            raise RunRefused("draining", f"node {self.name!r} is draining: it takes no new work")
 
     async def start(self) -> None:
         num_ended = self.store.recover()
         if num_ended:
             logger.warning("%d runs of a former process were ended as node_restarted", num_ended)
         await self.tools.start()
+        await self.jobs.start()
         self._keeping = asyncio.create_task(self._keep_store(), name="store-keeping")
 
     async def close(self) -> None:
         await self.runs.stop()
+        await self.jobs.close()
         if self._keeping is not None:
             self._keeping.cancel()
         try:
@@ -118,7 +131,9 @@ def node_build(
     models: list[LoadedModel],
     tools: Tools,
     runs_max: int = RUNS_MAX,
+    jobs_max: int = JOBS_MAX,
 ) -> Node:
     store = RunStore(state)
+    jobs = JobService(folder=state / "jobs", jobs_max=jobs_max)
     runs = RunService(orchestrator=orchestrator, store=store, runs_max=runs_max)
-    return Node(name=name, store=store, runs=runs, tools=tools, models=models, devices=[cpu_device()])
+    return Node(name=name, store=store, runs=runs, jobs=jobs, tools=tools, models=models, devices=[cpu_device()])
