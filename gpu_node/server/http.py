@@ -27,7 +27,7 @@ STATUS = {
     "method_not_allowed": 405,
     "stale_epoch": 409,
     "job_ended": 409,
-    "model_in_use": 409,
+    "model_conflict": 409,
     "body_too_large": 413,
     "invalid_spec": 422,
     "does_not_fit": 422,

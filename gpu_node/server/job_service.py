@@ -30,7 +30,7 @@ from gpu_node.protocol.job_frames import (
     Metric,
     RunningJob,
 )
-from gpu_node.protocol.job_spec import JobOrder
+from gpu_node.protocol.job_spec import JobOrder, TrainSpec
 from gpu_node.protocol.manifest import SignedManifest
 from gpu_node.reasoning.orchestrator import RunRefused
 from gpu_node.server.job_store import AttemptKey, JobStore, Told
@@ -58,6 +58,7 @@ class Attempt:
     key: AttemptKey
     folder: AttemptFolder
     node_rank: int = 0
+    model_size: str = ""  # of a training
     step: int = 0
     has_begun: bool = False  # its process told that it works
     is_paused: bool = False
@@ -65,6 +66,10 @@ class Attempt:
     checkpoints: dict[str, int] = field(default_factory=dict)  # manifest sha256 -> step
     uploaded: list[int] = field(default_factory=list)
     process: "subprocess.Popen[bytes] | None" = None  # the shim, where this process started it: to be reaped
+
+    def of(self, order: JobOrder) -> None:
+        self.node_rank = order.rendezvous.node_rank if order.rendezvous else 0
+        self.model_size = order.spec.model_size if isinstance(order.spec, TrainSpec) else ""
 
     @property
     def state(self) -> str:
@@ -82,6 +87,7 @@ class JobService:
     folder: Path
     jobs_max: int = JOBS_MAX
     store: JobStore = field(init=False)
+    speeds: dict[str, float] = field(init=False, default_factory=dict)  # last tokens a second, by size of model
     _attempts: dict[AttemptKey, Attempt] = field(init=False, default_factory=dict)
     _latest: dict[str, int] = field(init=False, default_factory=dict)
     _uploads: dict[tuple[AttemptKey, str], asyncio.Task[None]] = field(init=False, default_factory=dict)
@@ -116,6 +122,10 @@ class JobService:
 
     # What is asked
 
+    def is_known(self, job_id: str, epoch: int) -> bool:
+        """Whether it, or a newer epoch of it, was taken: asked again it changes nothing, or is stale."""
+        return epoch <= self._latest.get(job_id, 0)
+
     def put(self, *, job_id: str, epoch: int, order: JobOrder) -> tuple[str, bool]:
         """Starts an attempt, or finds it started: (state, is_new). Raises RunRefused (stale_epoch, busy), OSError."""
         latest = self._latest.get(job_id, 0)
@@ -127,7 +137,7 @@ class JobService:
         if len(busy) >= self.jobs_max:
             raise RunRefused("busy", f"this node runs {len(busy)} jobs already: {', '.join(busy)}")
         attempt = Attempt((job_id, epoch), AttemptFolder(self.folder / f"{job_id}.{epoch}"))
-        attempt.node_rank = order.rendezvous.node_rank if order.rendezvous else 0
+        attempt.of(order)
         attempt.folder.order_write(order)
         self._take(attempt)
         self._start_soon(attempt)
@@ -288,6 +298,8 @@ class JobService:
                 attempt.is_paused = False
             case Metric():
                 attempt.step = event.step
+                if attempt.model_size and (speed := event.values.get("tokens_per_second")):
+                    self.speeds[attempt.model_size] = speed
             case Checkpoint():
                 attempt.checkpoints[event.manifest.sha256] = event.step
             case CheckpointUploaded():
@@ -319,8 +331,7 @@ class JobService:
             attempt = Attempt((named["job_id"], int(named["epoch"])), AttemptFolder(path))
             if not attempt.folder.has_order:
                 continue  # the server died while it took the order: whoever asked was not answered
-            gang = attempt.folder.order.rendezvous
-            attempt.node_rank = gang.node_rank if gang else 0
+            attempt.of(attempt.folder.order)
             self._take(attempt)
             self._replay(attempt)
         for attempt in list(self._attempts.values()):

@@ -45,7 +45,9 @@ async def job_put(request: Request) -> Response:
     node: Node = request.app.state.node
     job_id, epoch = job_id_of(request), int_parameter(request, "epoch", default=1, low=1)
     order = await body_parse(request, JobOrder)
-    node.refuse_if_draining()
+    if not node.jobs.is_known(job_id, epoch):
+        node.refuse_if_draining()
+        node.refuse_if_unfit(order.spec)
     state, is_new = node.jobs.put(job_id=job_id, epoch=epoch, order=order)
     return _state(job_id, epoch, state, 202 if is_new else 200)
 

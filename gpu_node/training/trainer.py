@@ -186,9 +186,9 @@ class Trainer:
         return self.world.agree("stop" if self.progress >= 1.0 else "run") == "stop"
 
     def _is_stopped(self) -> bool:
-        """Does what is asked from outside: waits out a pause; a stop is saved and told."""
+        """Does what is asked from outside: waits out a pause; a stop is saved and told. A kill comes by signal."""
         asked = self.world.agree(self.control())
-        if asked == "run":
+        if asked in ("run", "kill"):
             return False
         paused_at = time.monotonic()
         if asked == "pause":
@@ -196,7 +196,7 @@ class Trainer:
             while (asked := self.world.agree(self.control())) == "pause":
                 time.sleep(PAUSE_POLL_SECONDS)
             self._started += time.monotonic() - paused_at
-        if asked == "run":
+        if asked != "stop":
             self.log.write("job.resumed")
             return False
         if self.num_steps_done > 0:
