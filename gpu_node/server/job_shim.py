@@ -37,7 +37,12 @@ READ_BYTES = 65_536
 # A last checkpoint of a large model takes minutes; what is not done by then is ended.
 STOP_SECONDS_MAX = 600.0
 DISK_SPARE_BYTES = 256 * 1024 * 1024  # left free beside the inputs
+GATHER_SECONDS_MAX = 120  # for all nodes of a gang to reach rank 0
 PR_SET_PDEATHSIG = 1
+
+# torchrun ends with status 1 whatever happened to its ranks; only its report says what.
+KILLED_WORDS = ("Signal 9 (SIGKILL)", "exitcode  : -9", "exitcode: -9")
+PEER_WORDS = ("RendezvousTimeoutError", "RendezvousConnectionError", "DistNetworkError", "DistStoreError")
 
 # What a job's process sees of the environment: nothing that could be the node's secret.
 ENVIRONMENT = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
@@ -82,6 +87,7 @@ def job_command(order: JobOrder, folder: Path) -> list[str]:
     else:
         command += ["--nnodes", str(gang.num_nodes), "--node-rank", str(gang.node_rank)]
         command += ["--nproc-per-node", str(gang.ranks_per_node)]
+        command += ["--rdzv-conf", f"timeout={GATHER_SECONDS_MAX}"]
         command += ["--master-addr", gang.master_host, "--master-port", str(gang.master_port)]
     return [*command, "-m", *job]
 
@@ -189,6 +195,11 @@ class Shim:
         elif exit_code < 0 or self._done == "kill":
             name = signal.Signals(-exit_code).name if exit_code < 0 else "SIGKILL"
             self.end(JobFailed(cause="killed", message=f"the job's process was ended by {name}"))
+        elif any(word in output.last for word in KILLED_WORDS):
+            self.end(JobFailed(cause="killed", message="a rank of the job was ended by SIGKILL"))
+        elif any(word in output.last for word in PEER_WORDS):
+            message = text_cut(f"the gang did not come together, or lost its first rank\n{output.last}")
+            self.end(JobFailed(cause="peer_lost", message=message))
         else:
             message = f"the job's process ended with status {exit_code} and no word\n{output.last}"
             self.end(JobFailed(cause="code_error", message=text_cut(message), cure="the log has its last lines"))

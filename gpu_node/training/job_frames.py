@@ -31,11 +31,11 @@ class JobLine(Wire):
 
 
 class JobLog:
-    """`is_silent`: writes nothing (the ranks of a gang that have nothing to add)."""
+    """`kinds`: only events of these types are written (what a gang's other ranks have to add); None: all."""
 
-    def __init__(self, path: Path, *, echo: bool = True, is_silent: bool = False) -> None:
+    def __init__(self, path: Path, *, echo: bool = True, kinds: frozenset[str] | None = None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._path, self._echo, self._is_silent = path, echo, is_silent
+        self._path, self._echo, self._kinds = path, echo, kinds
 
     def write(self, kind: str, **fields: Any) -> None:
         """Raises pydantic's ValidationError for what is no job event."""
@@ -45,7 +45,7 @@ class JobLog:
         self.append(job_event_adapter.validate_python({"type": kind, **fields}))
 
     def append(self, event: JobEvent) -> None:
-        if self._is_silent:
+        if self._kinds is not None and event.type not in self._kinds:
             return
         line = JobLine(at_ms=time.time_ns() // 1_000_000, event=event).model_dump_json()
         line_append(self._path, line.encode())

@@ -35,6 +35,8 @@ METRIC_FRAMES_MAX = 2_000  # of one training: short runs tell each step
 # Below this many parameters one thread computes a step: the others' waiting for each other costs more than they give.
 ONE_THREAD_PARAMETERS_MAX = 20_000_000
 PEER_TIMEOUT = timedelta(minutes=10)  # a rank that says nothing for so long is lost
+# What the first rank of a gang's other nodes tells: its node has a log of its own, but the training is told once.
+NODE_KINDS = frozenset({"job.started", "job.paused", "job.resumed", "job.finished", "job.cancelled", "job.failed"})
 TEXT_FILES = (TOKENIZER_FILE, "tokenizer_config.json")
 # A verifier's verdicts before anybody measured it: only the very sure ones count.
 THRESHOLDS = {"accept_above": 0.9, "reject_below": 0.1}
@@ -45,7 +47,8 @@ def train_job(attempt: AttemptFolder, spec: TrainSpec, log: JobLog) -> None:
     world = world_join()
     try:
         if not world.is_first:
-            log = JobLog(attempt.frames, echo=False, is_silent=True)
+            is_nodes_first = os.environ.get("LOCAL_RANK") == "0"
+            log = JobLog(attempt.frames, echo=False, kinds=NODE_KINDS if is_nodes_first else frozenset())
         trainer = trainer_make(attempt, spec, log, world)
         resume = input_folder(attempt, "resume")
         if resume is not None and not trainer.resume(resume):

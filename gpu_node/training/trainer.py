@@ -98,7 +98,7 @@ class Trainer:
         self.tokenizer_files = tokenizer_files
         self.control, self.world = control, world or World()
         self.world.shard(model)
-        self.optimisers = Optimisers(model, config.optim)
+        self.optimisers = Optimisers(model, config.optim, is_wide=not config.is_autocast)
         self.num_steps_done = 0
         self.num_tokens = 0
         self.seconds_before = 0.0

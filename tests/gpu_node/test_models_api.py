@@ -1,4 +1,4 @@
-"""A version is loaded beside another, answers, and is let go without a failed run; a draining node takes nothing new."""
+"""A version is loaded beside another, answers, is let go without a failed run; a draining node takes nothing new."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gpu_node.protocol.frames import RunFinished, frame_parse
+from gpu_node.protocol.frames import RunFinished
 from gpu_node.protocol.manifest import SignedManifest
 from gpu_node.server.node import Node
 from tests.gpu_node.artifact_server import Artifacts, artifacts_served
@@ -128,6 +128,5 @@ async def test_a_draining_node_ends_what_runs_and_takes_nothing_new(client: http
     assert error_of(await client.put("/jobs/job_1?epoch=1", json=order)) == (503, "draining")
     frames = await frames_of(client, "run_1")
     assert isinstance(frames[-1].event, RunFinished)
-    assert frame_parse(frames[-1].model_dump_json()) == frames[-1]
     await client.post("/undrain")
     assert (await put(client, "run_2", spec("silent"))).status_code == 202
