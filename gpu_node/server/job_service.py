@@ -43,6 +43,7 @@ TICK_SECONDS = 0.1  # from an event on disk to the journal
 SYNC_SECONDS = 1.0
 READ_BYTES_MAX = 4 * 1024 * 1024  # of one attempt's log at a tick
 CHECKPOINTS_KEPT = 2  # uploaded ones on this disk: a resume on this node fetches nothing it may have lost
+CHECKPOINTS_WAITING_MAX = 8  # not yet uploaded: a store that is away must not fill this disk
 ATTEMPT_KEEP_SECONDS = 86_400.0  # after its end; by then what is to be kept lies in the store
 LEAVE_SECONDS_MAX = 30.0  # an ended or killed attempt's processes are gone by then
 
@@ -110,6 +111,12 @@ class JobService:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def kill_all(self) -> None:
+        """Ends all jobs at once, without a last checkpoint: told as killed, they are for another attempt."""
+        for attempt in self._attempts.values():
+            if not attempt.is_ended:
+                attempt.folder.control_write("kill")
 
     def running(self) -> list[RunningJob]:
         alive = (attempt for attempt in self._attempts.values() if not attempt.is_ended)
@@ -302,6 +309,7 @@ class JobService:
                     self.speeds[attempt.model_size] = speed
             case Checkpoint():
                 attempt.checkpoints[event.manifest.sha256] = event.step
+                self._checkpoints_trim(attempt)
             case CheckpointUploaded():
                 attempt.uploaded.append(event.step)
                 self._checkpoints_trim(attempt)
@@ -384,8 +392,12 @@ class JobService:
         return folder if folder.exists() else attempt.folder.output
 
     def _checkpoints_trim(self, attempt: Attempt) -> None:
-        for step in sorted(set(attempt.uploaded))[:-CHECKPOINTS_KEPT]:
+        """Removes all but the newest; one that is gone is no checkpoint to be asked for any more."""
+        uploaded = sorted(set(attempt.uploaded))
+        waiting = sorted(set(attempt.checkpoints.values()) - set(uploaded))
+        for step in [*uploaded[:-CHECKPOINTS_KEPT], *waiting[:-CHECKPOINTS_WAITING_MAX]]:
             shutil.rmtree(attempt.folder.checkpoint(step), ignore_errors=True)
+            attempt.checkpoints = {name: kept for name, kept in attempt.checkpoints.items() if kept != step}
 
     def _attempts_forget(self) -> None:
         """Lets go what ended long ago. An attempt that nobody has read to its end yet stays."""

@@ -51,6 +51,7 @@ class Node:
     shelf: ModelShelf
     devices: list[Device]
     boot_id: str = field(default_factory=lambda: f"boot_{secrets.token_hex(8)}")
+    has_lasting_jobs: bool = True  # jobs go on when the server is stopped
     is_draining: bool = field(init=False)
     _keeping: asyncio.Task[None] | None = field(init=False, default=None)
 
@@ -128,6 +129,8 @@ class Node:
 
     async def close(self) -> None:
         await self.runs.stop()
+        if not self.has_lasting_jobs:
+            self.jobs.kill_all()
         await self.jobs.close()
         if self._keeping is not None:
             self._keeping.cancel()

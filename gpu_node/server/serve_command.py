@@ -54,6 +54,7 @@ def serve_command(arguments: list[str]) -> int:
         try:
             node = _node(options)
             node.jobs.jobs_max = options.jobs_max
+            node.has_lasting_jobs = not options.jobs_end_with_node
         except (FileNotFoundError, ValueError) as error:
             print(f"serve: {error}", file=sys.stderr)
             return EXIT_USAGE
@@ -74,6 +75,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", default="local", help="the node's name in /info")
     parser.add_argument("--runs-max", type=int, default=RUNS_MAX, help="runs at work at once; more are queued")
     parser.add_argument("--jobs-max", type=int, default=JOBS_MAX, help="jobs at once; 0: this node takes none")
+    parser.add_argument(
+        "--jobs-end-with-node",
+        action="store_true",
+        help="a clean stop of the server ends its jobs too; without it they go on and are taken up at the next start",
+    )
     return parser
 
 

@@ -1,4 +1,4 @@
-"""A gang: two node servers on loopback, one rank each, train as one; when one rank is lost, so is the other's attempt."""
+"""A gang: two node servers on loopback, one rank each, train as one; a lost rank ends the other's attempt."""
 
 import os
 import signal

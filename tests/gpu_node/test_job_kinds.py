@@ -1,4 +1,4 @@
-"""Jobs that are no training: evaluate, generate, export, quantize; and what a training makes can be served and measured."""
+"""Jobs other than a reasoner's training: evaluate, generate, export, quantize, verifier."""
 
 from collections.abc import Iterator
 from pathlib import Path

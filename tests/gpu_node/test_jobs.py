@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from gpu_node.protocol.job_frames import Checkpoint, CheckpointUploaded, JobFailed, JobStarted, Metric
 from gpu_node.protocol.job_spec import DataSpec
 from gpu_node.protocol.manifest import SignedManifest
+from gpu_node.server.job_shim import job_environment
 from tests.gpu_node.artifact_server import Artifacts, artifacts_served
 from tests.gpu_node.job_node import JobNode, data_folder, error_of, processes_of, tiny_checkpoint, train_spec
 
@@ -232,3 +233,45 @@ def test_rows_of_our_families_train_a_nano_model_from_nothing(node: JobNode) -> 
 )
 def test_refusals(node: JobNode, method: str, path: str, body: bytes, expected: tuple[int, str]) -> None:
     assert error_of(node.http.request(method, path, content=body)) == expected
+
+
+def test_the_last_checkpoint_of_a_killed_server_is_still_uploaded(
+    node: JobNode, store: Artifacts, inputs: Inputs
+) -> None:
+    node.put("job_1", train_spec(seed=77), inputs)
+    node.wait_end("job_1")
+    made = next(event for event in reversed(node.events("job_1")) if isinstance(event, Checkpoint)).manifest
+    store.put_status = 503  # the store is away
+    try:
+        node.http.post("/jobs/job_1/uploads?epoch=1", content=store.signed(made, only_missing=True).model_dump_json())
+        node.kill()
+    finally:
+        store.put_status = 201
+    node.start()
+    node.wait("job_1", lambda event: isinstance(event, CheckpointUploaded))
+    assert store.has_all(made)
+
+
+def test_a_job_sees_nothing_of_the_nodes_secrets() -> None:
+    seen = job_environment(
+        {"PATH": "/bin", "SVEND_NODE_SECRET": "s", "AWS_SECRET_ACCESS_KEY": "s", "OMP_NUM_THREADS": "1"}
+    )
+    assert seen == {"PATH": "/bin", "OMP_NUM_THREADS": "1"}
+
+
+def test_jobs_end_with_a_node_that_was_told_so(tmp_path: Path, inputs: Inputs) -> None:
+    node = JobNode(tmp_path / "state", options=["--jobs-end-with-node"]).start()
+    node.put("job_1", train_spec(num_steps=MANY), inputs)
+    node.wait("job_1", has_step(1))
+    node.stop()
+    node.wait_exit("job_1")
+    node.start()
+    assert failed(node.wait_end("job_1")).cause == "killed"
+    node.close()
+
+
+def test_two_ranks_on_one_node(node: JobNode, inputs: Inputs) -> None:
+    node.put("job_1", train_spec(ranks_per_node=2), inputs)
+    assert node.wait_end("job_1").type == "job.finished", node.events("job_1")
+    started = next(event for event in node.events("job_1") if isinstance(event, JobStarted))
+    assert started.world_size == 2
