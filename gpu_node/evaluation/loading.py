@@ -60,7 +60,6 @@ class LoadedPolicy:
     orchestrator: Orchestrator
     tools: ToolExecutor
     engine: TorchEngine
-    num_parameters: int
 
 
 def policy_load(folder: Path, verifier_folder: Path | None) -> LoadedPolicy:
@@ -82,4 +81,4 @@ def policy_load(folder: Path, verifier_folder: Path | None) -> LoadedPolicy:
         token_bytes=TokenBytes(tokenizer),
         verifier=verifier,
     )
-    return LoadedPolicy(orchestrator, tools, engine, transformer.num_parameters)
+    return LoadedPolicy(orchestrator, tools, engine)

@@ -19,7 +19,6 @@ from gpu_node.training.attempt_folder import AttemptFolder
 from gpu_node.training.job_errors import JobRefused
 from gpu_node.training.job_frames import JobLog
 from gpu_node.training.job_inputs import input_folder, input_required
-from gpu_node.training.train_job import threads_set
 
 REPORT_SECONDS = 0.5  # between two frames of how far it is
 PROBLEMS_TOLD_MAX = 2_000  # in the report; its totals count all
@@ -58,7 +57,6 @@ async def _measure(
         policy = policy_load(model, verifier)
     except (FileNotFoundError, KeyError, ValueError) as error:
         raise JobRefused("bad_input", f"an input is no checkpoint of ours: {error}") from error
-    threads_set(policy.num_parameters)
     await policy.tools.start()
     try:
         return await benchmark(

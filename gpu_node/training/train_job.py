@@ -18,6 +18,7 @@ from tokenizers import Tokenizer
 
 from gpu_node.data.packing import EpochOrder
 from gpu_node.data.tokenizer import TOKENIZER_FILE, tokenizer_load
+from gpu_node.inference.threads import threads_set
 from gpu_node.model.checkpoint import load_checkpoint
 from gpu_node.model.config import PRESETS, ModelConfig
 from gpu_node.model.transformer import Transformer, initialise
@@ -32,8 +33,6 @@ from gpu_node.training.optim import OptimConfig
 from gpu_node.training.trainer import RunPace, TrainConfig, Trainer
 
 METRIC_FRAMES_MAX = 2_000  # of one training: short runs tell each step
-# Below this many parameters one thread computes a step: the others' waiting for each other costs more than they give.
-ONE_THREAD_PARAMETERS_MAX = 20_000_000
 PEER_TIMEOUT = timedelta(minutes=10)  # a rank that says nothing for so long is lost
 # What the first rank of a gang's other nodes tells: its node has a log of its own, but the training is told once.
 NODE_KINDS = frozenset({"job.started", "job.paused", "job.resumed", "job.finished", "job.cancelled", "job.failed"})
@@ -155,7 +154,3 @@ def _text_files(folder: Path, config: ModelConfig, spec: TrainSpec) -> dict[str,
     if spec.objective == "verifier":
         files["verifier.json"] = json.dumps(THRESHOLDS, indent=2) + "\n"
     return files
-
-
-def threads_set(num_parameters: int) -> None:
-    torch.set_num_threads(1 if num_parameters <= ONE_THREAD_PARAMETERS_MAX else len(os.sched_getaffinity(0)))
