@@ -2,8 +2,12 @@
 
 from django.urls import URLPattern, path
 
+from backend.console.consumers import FleetConsumer
+from backend.jobs.consumers import JobConsumer
 from backend.runs.consumers import RunConsumer
 
 websocket_urlpatterns: list[URLPattern] = [
     path("ws/runs/<str:run_id>", RunConsumer.as_asgi()),
+    path("ws/jobs/<str:job_id>", JobConsumer.as_asgi()),
+    path("ws/fleet", FleetConsumer.as_asgi()),
 ]

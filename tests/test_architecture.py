@@ -17,10 +17,12 @@ FUNCTION_LINES_MAX = 70
 # Heavy or dangerous libraries: who may import each. A new name here is a decision, not an accident.
 IMPORTED_ONLY_BY = {
     "celery": ("worker/", "backend/core/queue.py"),
-    "channels": ("backend/core/", "backend/runs/consumers.py", "backend/asgi.py"),
+    "channels": ("backend/core/", "backend/asgi.py"),
     "channels_redis": ("backend/core/",),
     "z3": ("gpu_node/tools/",),
     "sympy": ("gpu_node/tools/", "gpu_node/data/"),
+    "boto3": ("backend/core/artifacts_s3.py",),
+    "cryptography": ("backend/nodes/secret_box.py",),
     "stripe": (),
     "vllm": (),
     "pickle": (),

@@ -1,4 +1,4 @@
-"""Two Django handlers in one process: /v1 runs V1_MIDDLEWARE, everything else runs MIDDLEWARE.
+"""Two Django handlers in one process: /v1 runs V1_MIDDLEWARE, everything else runs MIDDLEWARE; and the pieces' door.
 
 Django has one middleware list for all; its own middlewares hop to a thread and back on every request, which
 the token path, without sessions and forms, should not pay. Both sit behind a limit on the body's bytes, because
@@ -14,6 +14,7 @@ from channels.security.websocket import AllowedHostsOriginValidator
 from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
 
+from backend.core import artifact_door
 from backend.core.ids import request_id_make
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -50,6 +51,9 @@ class HttpRouter:
         self.pages = ASGIHandler()
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if scope["path"].startswith(artifact_door.PREFIX):  # checks signature and size by itself
+            await artifact_door.artifact_door(scope, receive, send)
+            return
         if _declared_bytes(scope) > BODY_BYTES_MAX:
             await _refuse_body(receive, send)
             return

@@ -130,9 +130,9 @@ async def _answer(node: Node) -> None:
     for part in await service_call(wishes_untold, node=node):
         await part_tell(part)
     await uploads_answer(node)
-    if await service_call(checkpoints_commit, node):
-        for job_id in await service_call(_stopping, node):
-            await service_call(attempt_settle, job_id)
+    await service_call(checkpoints_commit, node)
+    for job_id in await service_call(_stopping, node):
+        await service_call(attempt_settle, job_id)
 
 
 def _stopping(node: Node) -> list[str]:

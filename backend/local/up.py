@@ -158,7 +158,7 @@ def valkey_child(plan: Plan) -> Child:
 def node_child(plan: Plan) -> Child:
     command = [sys.executable, "-m", "gpu_node", "serve"]
     command += ["--model-path", str(WEIGHTS / "svend-nano"), "--verifier-path", str(WEIGHTS / "svend-verifier-nano")]
-    command += ["--port", str(plan.node_port), "--state-dir", str(plan.data / "node")]
+    command += ["--port", str(plan.node_port), "--state-dir", str(plan.data / "node"), "--jobs-end-with-node"]
     command += ["--secret-env", "SVEND_NODE_SECRET"]
     health = f"http://127.0.0.1:{plan.node_port}/healthz"
     return Child("node", command, node_env(plan), is_ready=lambda: _http_answers(health))

@@ -183,7 +183,7 @@ class NodeClient:
         await self._do("POST", "/undrain")
 
     async def _do(
-        self, method: str, path: str, *, body: Wire | None = None, timeout_seconds: float = CALL_TIMEOUT_SECONDS
+        self, method: str, path: str, *, body: Wire | None = None, timeout_seconds: float | None = None
     ) -> None:
         data = body.model_dump_json().encode() if body else None
         async with self._call(method, path, body=data, timeout_seconds=timeout_seconds):
@@ -197,7 +197,7 @@ class NodeClient:
         *,
         body: Wire | None = None,
         bytes_max: int = PLAN_BYTES_MAX,
-        timeout_seconds: float = CALL_TIMEOUT_SECONDS,
+        timeout_seconds: float | None = None,
     ) -> W:
         data = body.model_dump_json().encode() if body else None
         async with self._call(method, path, body=data, timeout_seconds=timeout_seconds) as response:
@@ -246,8 +246,9 @@ class NodeClient:
         *,
         body: bytes | None = None,
         is_stream: bool = False,
-        timeout_seconds: float = CALL_TIMEOUT_SECONDS,
+        timeout_seconds: float | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
+        timeout_seconds = timeout_seconds or CALL_TIMEOUT_SECONDS
         timeout = aiohttp.ClientTimeout(
             total=None if is_stream else timeout_seconds,
             connect=CONNECT_TIMEOUT_SECONDS,

@@ -230,6 +230,33 @@ def render_completion(tokenizer: Tokenizer, *, body: str, answer: str) -> tuple[
     return prompt + rest, [0.0] + [QUESTION_WEIGHT] * (len(prompt) - 1) + [1.0] * len(rest)
 
 
+def render_text(tokenizer: Tokenizer, text: str) -> tuple[list[int], list[float]]:
+    """A row of plain text, learnt whole."""
+    ids = [*encode_completion(tokenizer, text), special_ids(tokenizer).end]
+    return ids, [0.0] + [1.0] * (len(ids) - 1)
+
+
+def render_dialogue(tokenizer: Tokenizer, messages: Sequence[Mapping[str, str]]) -> tuple[list[int], list[float]]:
+    """A row of turns: the assistant's are learnt, a user's are read with QUESTION_WEIGHT, all others only read.
+
+    Raises ValueError, KeyError, TypeError: a message without role or content, an unknown role, no assistant's turn.
+    """
+    ids = special_ids(tokenizer)
+    row, weights = [ids.bos], [0.0]
+    openers = {"system": ids.system, "user": ids.user, "assistant": ids.assistant}
+    text_weights = {"system": 0.0, "user": QUESTION_WEIGHT, "assistant": 1.0}
+    for message in messages:
+        role, content = message["role"], message["content"]
+        if role not in openers or not isinstance(content, str):
+            raise ValueError(f"role {role!r} with content of type {type(content).__name__}")
+        text = encode_text(tokenizer, content)
+        row += [openers[role], *text, ids.end]
+        weights += [0.0] + [text_weights[role]] * len(text) + [1.0 if role == "assistant" else 0.0]
+    if ids.assistant not in row:
+        raise ValueError("no assistant's turn: nothing to learn")
+    return row, weights
+
+
 # The same ids as encode_prompt with tools on, for whoever serves the checkpoint with transformers or vLLM.
 # (Those tokenise the rendered text as a whole, so there a user's text is not kept apart from the special tokens.)
 CHAT_TEMPLATE = (

@@ -8,7 +8,7 @@ Not here: loading (evaluation/loading.py), printing (evaluation/report.py), trai
 import asyncio
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -25,6 +25,7 @@ RUNS_AT_ONCE = 32  # in flight; the engine batches them, waits for tools overlap
 TOTAL_TOKENS = 1_000  # of one run with its retries: several times the longest trained row
 COMPLETION_TOKENS = 700
 CRITIC_TEMPERATURE = 1.0  # samples for the critic's AUC must be wrong often enough
+TEXT_TOLD_MAX = 500  # characters of a question or an answer in the list of problems
 CRITIC_SEED_OFFSET = 500_000  # their problems are none of the benchmark's
 ALL_TOOLS: list[ToolName] = ["execute_python", "symbolic_math", "logic_solver"]
 
@@ -67,6 +68,7 @@ class Report:
     is_verified: bool
     critic_auc: float | None
     critic_samples: Share  # right of all samples that the AUC was measured on
+    problems: list[dict[str, str | int | bool]] = field(default_factory=list)  # each one asked, but for the critic's
 
     def total(self, column: str) -> Share:
         return sum((getattr(family, column) for family in self.families), NONE)
@@ -77,35 +79,63 @@ def evaluated_families() -> list[str]:
 
 
 async def benchmark(
-    orchestrator: Orchestrator, *, families: Sequence[str], num: int, num_critic: int, modes: Sequence[Mode]
+    orchestrator: Orchestrator,
+    *,
+    families: Sequence[str],
+    num: int,
+    num_critic: int,
+    modes: Sequence[Mode],
+    seed_start: int = HELD_OUT_SEED_FIRST,
+    on_outcome: Callable[[bool], None] = lambda _is_right: None,
 ) -> Report:
     """Every family's figures, `num` problems a mode; `num_critic` samples a family for the critic's AUC."""
     gate = asyncio.Semaphore(RUNS_AT_ONCE)
     is_verified = orchestrator.verifier is not None
-    asked: list[tuple[str, Mode, Problem, asyncio.Task[Outcome]]] = []
+    asked: list[tuple[Mode, int, Problem, asyncio.Task[Outcome]]] = []
     async with asyncio.TaskGroup() as group:
         for name in families:
             for mode in modes:
                 if mode == "critic" and not is_verified:
                     continue
-                for problem in _problems(name, mode, num_critic if mode == "critic" else num):
+                for seed, problem in _problems(name, mode, num_critic if mode == "critic" else num, seed_start):
                     task = group.create_task(_gated(gate, orchestrator, problem, mode, is_verified))
-                    asked.append((name, mode, problem, task))
+                    task.add_done_callback(lambda done: _heard(done, on_outcome))
+                    asked.append((mode, seed, problem, task))
     reports = {name: FamilyReport(name) for name in families}
     samples: list[tuple[float, bool]] = []
-    for name, mode, problem, task in asked:
+    problems: list[dict[str, str | int | bool]] = []
+    for mode, seed, problem, task in asked:
         outcome = task.result()
         if mode == "critic":
             if outcome.first_score is not None:
                 samples.append((outcome.first_score, outcome.first_is_right))
         else:
-            _count(reports[name], mode, problem, outcome)
+            _count(reports[problem.family], mode, problem, outcome)
+            problems.append(_told(mode, seed, problem, outcome))
     return Report(
         families=list(reports.values()),
         is_verified=is_verified,
         critic_auc=area_under_curve(samples),
         critic_samples=Share(sum(right for _, right in samples), len(samples)),
+        problems=problems,
     )
+
+
+def _heard(done: asyncio.Task[Outcome], on_outcome: Callable[[bool], None]) -> None:
+    if not done.cancelled() and done.exception() is None:
+        on_outcome(done.result().is_right)
+
+
+def _told(mode: Mode, seed: int, problem: Problem, outcome: Outcome) -> dict[str, str | int | bool]:
+    return {
+        "family": problem.family,
+        "mode": mode,
+        "seed": seed,
+        "question": problem.question[:TEXT_TOLD_MAX],
+        "known": problem.answer[:TEXT_TOLD_MAX],
+        "given": outcome.answer[:TEXT_TOLD_MAX],
+        "is_right": outcome.is_right,
+    }
 
 
 @dataclass
@@ -157,10 +187,10 @@ def questions_read(path: Path) -> list[Problem]:
     return problems
 
 
-def _problems(name: str, mode: Mode, num: int) -> list[Problem]:
+def _problems(name: str, mode: Mode, num: int, seed_start: int) -> list[tuple[int, Problem]]:
     phrasings: Split = "held_out" if mode == "held_out" else "train"
-    first = HELD_OUT_SEED_FIRST + (CRITIC_SEED_OFFSET if mode == "critic" else 0)
-    return [problem_draw(name, first + place, phrasings) for place in range(num)]
+    first = seed_start + (CRITIC_SEED_OFFSET if mode == "critic" else 0)
+    return [(seed, problem_draw(name, seed, phrasings)) for seed in range(first, first + num)]
 
 
 async def _gated(

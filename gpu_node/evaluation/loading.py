@@ -10,6 +10,7 @@ from gpu_node.data.chat_format import special_ids
 from gpu_node.data.tokenizer import tokenizer_load
 from gpu_node.inference.critic import TorchCritic
 from gpu_node.inference.engine import TorchEngine
+from gpu_node.inference.threads import threads_set
 from gpu_node.model.checkpoint import load_checkpoint
 from gpu_node.reasoning.attempt import Reasoner
 from gpu_node.reasoning.orchestrator import Orchestrator
@@ -64,6 +65,7 @@ class LoadedPolicy:
 def policy_load(folder: Path, verifier_folder: Path | None) -> LoadedPolicy:
     """Raises FileNotFoundError and ValueError for a folder that is no checkpoint of ours."""
     transformer, _ = load_checkpoint(folder)
+    threads_set(transformer.num_parameters)
     tokenizer = tokenizer_load(folder)
     engine = TorchEngine(transformer, vocab_used=tokenizer.get_vocab_size())
     verifier = None

@@ -18,6 +18,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from gpu_node.model.config import ModelConfig, config_from_hf, config_to_hf
+from gpu_node.model.quantize import SCALE_SUFFIX, dequantize
 from gpu_node.model.transformer import Transformer
 
 WEIGHTS_FILE = "model.safetensors"
@@ -33,10 +34,11 @@ def save_checkpoint(
     dtype: torch.dtype = torch.bfloat16,
     tokenizer_files: Mapping[str, str] | None = None,
     generation: Mapping[str, Any] | None = None,
+    weights: Mapping[str, torch.Tensor] | None = None,
     add_files: Callable[[Path], None] | None = None,
 ) -> None:
-    """Replaces `folder` as a whole. `tokenizer_files` maps file names to their text; `add_files` may write more
-    into the folder before it is swapped in."""
+    """Replaces `folder` as a whole. `tokenizer_files` maps file names to their text; `weights` stand for the model's
+    own where those are sharded; `add_files` may write more into the folder before it is swapped in."""
     staging = folder.with_name(f".{folder.name}.partial")
     if staging.exists():
         shutil.rmtree(staging)
@@ -54,10 +56,16 @@ def save_checkpoint(
         _json_write(staging / "generation_config.json", generation)
     for name, text in (tokenizer_files or {}).items():
         (staging / name).write_text(text, encoding="utf-8")
-    _weights_write(staging, {name: t.detach().to(dtype).contiguous() for name, t in model.state_dict().items()})
+    state = model.state_dict() if weights is None else weights
+    _weights_write(staging, {name: _written(name, t, dtype).contiguous() for name, t in state.items()})
     if add_files:
         add_files(staging)
     folder_replace(staging, folder)
+
+
+def _written(name: str, tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    is_kept = not tensor.is_floating_point() or name.endswith(SCALE_SUFFIX)
+    return tensor.detach() if is_kept else tensor.detach().to(dtype)
 
 
 def load_checkpoint(
@@ -67,7 +75,9 @@ def load_checkpoint(
     with torch.device("meta"):
         model = Transformer(config)
     expected = set(model.state_dict())
-    tensors = {n: t.to(device=device, dtype=dtype) for n, t in _weights_read(folder).items() if n in expected}
+    tensors = {
+        n: t.to(device=device, dtype=dtype) for n, t in dequantize(_weights_read(folder)).items() if n in expected
+    }
     if missing := sorted(expected - set(tensors)):
         raise ValueError(f"{folder}: {len(missing)} tensors are missing, first {missing[0]!r}")
     model.load_state_dict(tensors, assign=True)

@@ -1,7 +1,9 @@
 """Job frames: the numbered entries of a job's append-only log, as they cross the wire.
 
 A node keeps one journal of all its jobs' frames. `position` (from 1, no gaps, per journal) is the reader's cursor;
-`seq` (from 1, no gaps) numbers the frames of one attempt. Acknowledged frames may be trimmed.
+`seq` (from 1, no gaps) numbers the frames of one attempt. Acknowledged frames may be trimmed. After an attempt's
+terminal frame only `log` and `checkpoint.uploaded` follow: its last checkpoint is uploaded then. In a gang metrics and
+checkpoints are told by node rank 0 alone; every node tells its own start and end.
 Not here: run frames (frames.py), the specs (job_spec.py).
 """
 

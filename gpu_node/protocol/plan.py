@@ -5,7 +5,8 @@ from typing import Literal
 from pydantic import Field
 
 from gpu_node.protocol.frames import Wire
-from gpu_node.protocol.job_spec import DataSpec, JobSpec
+from gpu_node.protocol.job_spec import DataSpec, JobSpec, Objective
+from gpu_node.protocol.manifest import SignedManifest
 
 PREVIEW_ROWS_MAX = 20
 
@@ -15,7 +16,7 @@ class PlanRequest(Wire):
 
 
 class MemoryPart(Wire):
-    name: str  # "weights", "gradients", "optimiser", "activations", "logits"
+    name: str  # "weights", "gradients", "optimiser", "activations", "logits", "runtime"
     num_bytes: int
 
 
@@ -47,7 +48,11 @@ class Plan(Wire):
 
 
 class PreviewRequest(Wire):
+    """`file` holds the rows where data.source is "file"."""
+
     data: DataSpec
+    objective: Objective = "sft"
+    file: SignedManifest | None = None
     num_rows: int = Field(default=5, ge=1, le=PREVIEW_ROWS_MAX)
 
 

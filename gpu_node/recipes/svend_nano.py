@@ -37,7 +37,9 @@ PUZZLES = PoolSpec(
     families=("knights_open", "knights_two", "knights_three", "ordering", "logic_rules", "logic_entailment"),
 )
 ROWS = (COPY, FIRST, LARGE, LAST, LOGIC, NEWEST)
-LAST_ROWS = (WORDINGS, PUZZLES)
+MORE_WORDINGS = replace(WORDINGS, name="wordings2", seed_start=7_000_000)
+MORE_PUZZLES = replace(PUZZLES, name="puzzles2", seed_start=8_000_000)
+LAST_ROWS = (WORDINGS, PUZZLES, MORE_WORDINGS, MORE_PUZZLES)
 
 # (mixture, steps). Rows of spans (span_rows.py) teach to copy anything; LOG.md says what happened when they came.
 NUM_SPANS = 60_000
@@ -93,6 +95,7 @@ REFINE = replace(
 )
 
 # And over many more wordings of everything: what carries over to a person's own words is the variety of wordings.
+# Twice, each over rows of its own: large steps first, which cost some of what it knew, then smaller ones.
 WIDEN_MIXTURE = Mixture(parts=(Part(WORDINGS), Part(PUZZLES)))
 WIDEN = replace(
     REASONER,
@@ -102,8 +105,17 @@ WIDEN = replace(
     optim=OptimConfig(muon_learning_rate=0.010, adamw_learning_rate=1.5e-3, warmup_steps=40),
 )
 
+WIDEN_MORE_MIXTURE = Mixture(parts=(Part(MORE_WORDINGS), Part(MORE_PUZZLES)))
+WIDEN_MORE = replace(
+    WIDEN,
+    num_steps=1_000,
+    seed=5,
+    recipe=f"{REASONER_NAME}-widened-more",
+    optim=OptimConfig(muon_learning_rate=0.006, adamw_learning_rate=0.9e-3, warmup_steps=30),
+)
+
 # The policy's samples that the critic learns from, and those it is measured on: other seeds, other phrasings too.
-CRITIC_PROBLEMS = 900
+CRITIC_PROBLEMS = 1_800
 CRITIC_SAMPLES = 3
 CRITIC_TEMPERATURE = 1.0
 CRITIC_SEED_START = 700_000_000
@@ -118,7 +130,7 @@ REJECT_PRECISION = 0.60
 CRITIC = TrainConfig(
     objective="score",
     model=replace(PRESETS["nano"], has_score_head=True),
-    num_steps=160,
+    num_steps=320,
     batch_tokens=BATCH_TOKENS,
     seed=2,
     recipe=CRITIC_NAME,

@@ -56,6 +56,7 @@ class ReasonerTraining:
     def __init__(self, work: Path, tokenizer: Tokenizer, *, pace: RunPace) -> None:
         self.work, self.tokenizer, self.pace = work, tokenizer, pace
         self.rows = work / "rows"
+        self.rows.mkdir(parents=True, exist_ok=True)
         self.log = JobLog(work / "reasoner" / "job.ndjson")
 
     def from_nothing(self) -> Transformer:
@@ -71,9 +72,12 @@ class ReasonerTraining:
         return self._trained(model, recipe.REFINE, refinement, "refined")
 
     def widened(self, model: Transformer) -> Transformer:
-        """The last training: over many more wordings of everything."""
-        mixture = mixture_make(recipe.WIDEN_MIXTURE, self._pools(recipe.LAST_ROWS), spans=None)
-        return self._trained(model, recipe.WIDEN, [Stage(mixture, recipe.WIDEN.num_steps)], "widened")
+        """The last two trainings: over many more wordings of everything."""
+        pools = self._pools(recipe.LAST_ROWS)
+        first = mixture_make(recipe.WIDEN_MIXTURE, pools, spans=None)
+        model = self._trained(model, recipe.WIDEN, [Stage(first, recipe.WIDEN.num_steps)], "widened")
+        more = mixture_make(recipe.WIDEN_MORE_MIXTURE, pools, spans=None)
+        return self._trained(model, recipe.WIDEN_MORE, [Stage(more, recipe.WIDEN_MORE.num_steps)], "widened-more")
 
     def _pools(self, specs: Sequence[PoolSpec]) -> dict[str, RowPool]:
         pools = {}

@@ -13,23 +13,32 @@ from gpu_node.protocol.node import NodeError
 from gpu_node.reasoning.orchestrator import RunRefused
 
 BODY_BYTES_MAX = 4_194_304  # 256 messages of a page each; nothing of it fits a shipped context
+MANIFEST_BYTES_MAX = 67_108_864  # a 13B checkpoint with its optimiser has 4,000 pieces, each with a URL
 RETRY_AFTER_SECONDS = 1
 
 STATUS = {
     "bad_request": 400,
     "unauthorized": 401,
     "unknown_run": 404,
+    "unknown_job": 404,
+    "unknown_checkpoint": 404,
     "not_found": 404,
     "model_not_loaded": 404,
     "method_not_allowed": 405,
     "stale_epoch": 409,
+    "job_ended": 409,
+    "model_conflict": 409,
     "body_too_large": 413,
     "invalid_spec": 422,
+    "does_not_fit": 422,
+    "bad_data": 422,
+    "bad_input": 422,
     "prompt_too_long": 422,
     "log_corrupt": 500,
     "internal_error": 500,
     "busy": 503,
     "disk_error": 503,
+    "draining": 503,
     "stopping": 503,
 }
 
@@ -40,13 +49,13 @@ def refusal(code: str, message: str) -> Response:
     return JSONResponse(body, status_code=STATUS[code], headers=headers)
 
 
-async def body_read(request: Request) -> bytes:
+async def body_read(request: Request, *, bytes_max: int = BODY_BYTES_MAX) -> bytes:
     """The body, refused as soon as it is too large, whatever its headers say."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > BODY_BYTES_MAX:
-            raise RunRefused("body_too_large", f"the body is over {BODY_BYTES_MAX} bytes")
+        if len(body) > bytes_max:
+            raise RunRefused("body_too_large", f"the body is over {bytes_max} bytes")
     return bytes(body)
 
 

@@ -3,93 +3,81 @@
 Imports torch; `loading` does not.
 """
 
-import os
+import hashlib
 from pathlib import Path
 
-import torch
-
 from gpu_node.data.chat_format import special_ids
-from gpu_node.data.tokenizer import tokenizer_load
+from gpu_node.data.tokenizer import TOKENIZER_FILE, tokenizer_load
 from gpu_node.evaluation.loading import LoadedVerifier
 from gpu_node.inference.critic import TorchCritic
 from gpu_node.inference.engine import TorchEngine
+from gpu_node.inference.threads import threads_set
 from gpu_node.model.checkpoint import load_checkpoint
 from gpu_node.protocol.node import LoadedModel
-from gpu_node.reasoning.attempt import Reasoner
+from gpu_node.reasoning.attempt import Reasoner, ToolCaller
 from gpu_node.reasoning.orchestrator import Orchestrator
 from gpu_node.reasoning.text_stream import TokenBytes
 from gpu_node.reasoning.verifier import thresholds_load
 from gpu_node.server.loading import manifest_sha256
-from gpu_node.server.node import Node, node_build
+from gpu_node.server.model_shelf import ServedModel
+from gpu_node.server.node import Node, node_of_models
 from gpu_node.server.run_service import RUNS_MAX
 from gpu_node.tools.executor import ToolExecutor
-
-THREADS_MAX = 8  # a model that runs on a CPU is small: more threads only wait for each other
-# Below this many parameters one thread computes a step: the others' waiting for each other costs more than they give,
-# most of all on cores that the tools and the web server want too.
-ONE_THREAD_PARAMETERS_MAX = 20_000_000
 
 
 def node_from_checkpoint(
     *, folder: Path, verifier_folder: Path | None, state: Path, name: str, model: str, runs_max: int = RUNS_MAX
 ) -> Node:
     """Raises FileNotFoundError and ValueError: a folder that is no checkpoint of ours."""
+    tools = ToolExecutor()
+    models = [served_from_checkpoint(folder, version=model, manifest_sha256=manifest_sha256(folder), tools=tools)]
+    if verifier_folder is not None:
+        # The critic reads the reasoner's ids, so both must have been trained with the same tokenizer.
+        if (folder / TOKENIZER_FILE).read_bytes() != (verifier_folder / TOKENIZER_FILE).read_bytes():
+            raise ValueError(
+                f"{verifier_folder} and {folder} have different tokenizers: the critic would read nonsense"
+            )
+        models.append(
+            served_from_checkpoint(
+                verifier_folder,
+                version=verifier_folder.resolve().name,
+                manifest_sha256=manifest_sha256(verifier_folder),
+                tools=tools,
+            )
+        )
+        if models[-1].verifier is None:
+            raise ValueError(f"{verifier_folder} has no score head: it is no critic")
+    return node_of_models(name=name, state=state, models=models, tools=tools, runs_max=runs_max)
+
+
+def served_from_checkpoint(folder: Path, *, version: str, manifest_sha256: str, tools: ToolCaller) -> ServedModel:
+    """A reasoner, or a critic where the checkpoint has a score head. Raises FileNotFoundError, ValueError."""
     transformer, config = load_checkpoint(folder)
     threads_set(transformer.num_parameters)
-    tokenizer = tokenizer_load(folder)
-    engine = TorchEngine(transformer, vocab_used=tokenizer.get_vocab_size())
-    loaded = [
-        LoadedModel(
-            version=model,
-            role="reasoner",
-            backend=engine.name,
-            num_parameters=transformer.num_parameters,
-            context_tokens=config.context_tokens,
-            vocab_size=config.vocab_size,
-            manifest_sha256=manifest_sha256(folder),
-        )
-    ]
-    critic = None
-    if verifier_folder is not None:
-        critic, loaded_critic = _critic_load(verifier_folder, tokenizer_of=folder)
-        loaded.append(loaded_critic)
-    tools = ToolExecutor()
-    orchestrator = Orchestrator(
-        reasoner=Reasoner(backend=engine, tokenizer=tokenizer, special=special_ids(tokenizer), tools=tools),
-        model=model,
-        token_bytes=TokenBytes(tokenizer),
-        verifier=critic,
-    )
-    node = node_build(name=name, state=state, orchestrator=orchestrator, models=loaded, tools=tools, runs_max=runs_max)
-
-    def engine_close() -> None:
-        engine.close()
-        if critic is not None:
-            critic.critic.close()
-
-    node.engine_close = engine_close
-    node.engine_is_healthy = lambda: engine.is_healthy
-    return node
-
-
-def threads_set(num_parameters: int) -> None:
-    num_cores = len(os.sched_getaffinity(0))
-    torch.set_num_threads(1 if num_parameters <= ONE_THREAD_PARAMETERS_MAX else min(THREADS_MAX, num_cores))
-
-
-def _critic_load(folder: Path, *, tokenizer_of: Path) -> tuple[LoadedVerifier, LoadedModel]:
-    """The critic reads the reasoner's ids, so both must have been trained with the same tokenizer."""
-    if (folder / "tokenizer.json").read_bytes() != (tokenizer_of / "tokenizer.json").read_bytes():
-        raise ValueError(f"{folder} and {tokenizer_of} have different tokenizers: the critic would read nonsense")
-    transformer, config = load_checkpoint(folder)
-    critic = LoadedVerifier(TorchCritic(transformer), thresholds_load(folder))
+    tokenizer_sha256 = hashlib.sha256((folder / TOKENIZER_FILE).read_bytes()).hexdigest()
     loaded = LoadedModel(
-        version=folder.resolve().name,
-        role="verifier",
-        backend="torch",
+        version=version,
+        role="verifier" if config.has_score_head else "reasoner",
+        backend=TorchEngine.name,
         num_parameters=transformer.num_parameters,
         context_tokens=config.context_tokens,
         vocab_size=config.vocab_size,
-        manifest_sha256=manifest_sha256(folder),
+        manifest_sha256=manifest_sha256,
     )
-    return critic, loaded
+    if config.has_score_head:
+        critic = LoadedVerifier(TorchCritic(transformer), thresholds_load(folder))
+        return ServedModel(loaded=loaded, verifier=critic, close=critic.critic.close, tokenizer_sha256=tokenizer_sha256)
+    tokenizer = tokenizer_load(folder)
+    engine = TorchEngine(transformer, vocab_used=tokenizer.get_vocab_size())
+    orchestrator = Orchestrator(
+        reasoner=Reasoner(backend=engine, tokenizer=tokenizer, special=special_ids(tokenizer), tools=tools),
+        model=version,
+        token_bytes=TokenBytes(tokenizer),
+    )
+    return ServedModel(
+        loaded=loaded,
+        orchestrator=orchestrator,
+        close=engine.close,
+        is_healthy=lambda: engine.is_healthy,
+        tokenizer_sha256=tokenizer_sha256,
+    )

@@ -1,6 +1,7 @@
-"""The node as one object: its models, tools, store and runs, with their start and end.
+"""The node as one object: its models, tools, store, runs and jobs, with their start and end.
 
-Not here: which engine is loaded (`loading`), HTTP. Invariant: runs end before the tools and the engine do.
+Not here: which engine is loaded (`loading`), HTTP. Invariant: runs end before the tools and the engines do; jobs
+outlive it.
 """
 
 import asyncio
@@ -8,21 +9,28 @@ import logging
 import os
 import platform
 import secrets
+import shutil
+import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Protocol
 
+from gpu_node.protocol.job_spec import JobSpec, TrainSpec
 from gpu_node.protocol.node import Device, LoadedModel, NodeInfo
 from gpu_node.reasoning.attempt import ToolCaller
-from gpu_node.reasoning.orchestrator import Orchestrator
+from gpu_node.reasoning.orchestrator import Orchestrator, RunRefused
+from gpu_node.server.job_service import JOBS_MAX, JobService
+from gpu_node.server.model_shelf import ModelShelf, ServedModel
 from gpu_node.server.run_service import RUNS_MAX, RunService
 from gpu_node.server.run_store import RunStore
+from gpu_node.training.memory_plan import NodeRoom, plan_make
 
 SYNC_SECONDS = 1.0  # what a power cut may lose; a killed process loses nothing
 TRIM_SECONDS = 3600.0
+DRIVER_SECONDS_MAX = 10.0  # nvidia-smi answers in one; a broken driver hangs
 TOOLS_CLOSE_SECONDS = 2.0  # a guest that is just starting need not be waited for: it dies with its parent
 
 logger = logging.getLogger(__name__)
@@ -38,17 +46,25 @@ class Node:
     name: str
     store: RunStore
     runs: RunService
+    jobs: JobService
     tools: Tools
-    models: list[LoadedModel]
+    shelf: ModelShelf
     devices: list[Device]
-    engine_close: Callable[[], None] = lambda: None
-    engine_is_healthy: Callable[[], bool] = lambda: True
     boot_id: str = field(default_factory=lambda: f"boot_{secrets.token_hex(8)}")
+    has_lasting_jobs: bool = True  # jobs go on when the server is stopped
+    is_draining: bool = field(init=False)
     _keeping: asyncio.Task[None] | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        self.is_draining = self._drain_mark.exists()
 
     @property
     def is_healthy(self) -> bool:
-        return self.engine_is_healthy()
+        return self.shelf.is_healthy
+
+    @property
+    def models(self) -> list[LoadedModel]:
+        return self.shelf.models
 
     def info(self) -> NodeInfo:
         return NodeInfo(
@@ -61,24 +77,68 @@ class Node:
             models=self.models,
             running_runs=self.runs.running(),
             runs_max=self.runs.runs_max,
+            running_jobs=self.jobs.running(),
+            jobs_max=self.jobs.jobs_max,
+            is_draining=self.is_draining,
         )
+
+    @property
+    def _drain_mark(self) -> Path:
+        return self.store.folder / "draining"
+
+    def drain_set(self, is_draining: bool) -> None:
+        """A node that was told to drain drains on after a restart."""
+        if is_draining:
+            self._drain_mark.touch()
+        else:
+            self._drain_mark.unlink(missing_ok=True)
+        self.is_draining = is_draining
+
+    def room(self, spec: JobSpec) -> NodeRoom:
+        """What there is for a job now. A GPU is a job's alone; a CPU's memory is shared with all that runs."""
+        device = self.devices[0]
+        return NodeRoom(
+            device=device.kind,
+            num_devices=len(self.devices),
+            memory_bytes=device.memory_bytes if device.kind != "cpu" else memory_available_bytes(),
+            disk_bytes=shutil.disk_usage(self.store.folder).free,
+            tokens_per_second=self.jobs.speeds.get(spec.model_size) if isinstance(spec, TrainSpec) else None,
+        )
+
+    def refuse_if_unfit(self, spec: JobSpec) -> None:
+        """Raises RunRefused: the plan says that it cannot run here. Data is looked at by the job itself."""
+        failed = [
+            check for check in plan_make(spec, self.room(spec)).checks if not check.is_ok and check.name != "data"
+        ]
+        if failed:
+            raise RunRefused("does_not_fit", "; ".join(f"{check.message}: {check.cure}" for check in failed))
+
+    def refuse_if_draining(self) -> None:
+        """Raises RunRefused: what runs goes on, nothing new is taken."""
+        if self.is_draining:
+            raise RunRefused("draining", f"node {self.name!r} is draining: it takes no new work")
 
     async def start(self) -> None:
         num_ended = self.store.recover()
         if num_ended:
             logger.warning("%d runs of a former process were ended as node_restarted", num_ended)
         await self.tools.start()
+        await self.shelf.start()
+        await self.jobs.start()
         self._keeping = asyncio.create_task(self._keep_store(), name="store-keeping")
 
     async def close(self) -> None:
         await self.runs.stop()
+        if not self.has_lasting_jobs:
+            self.jobs.kill_all()
+        await self.jobs.close()
         if self._keeping is not None:
             self._keeping.cancel()
         try:
             await asyncio.wait_for(self.tools.close(), timeout=TOOLS_CLOSE_SECONDS)
         except TimeoutError:
             logger.warning("the tools were still starting; they end with this process")
-        self.engine_close()
+        await self.shelf.close()
         self.store.logs_sync()
 
     async def _keep_store(self) -> None:
@@ -104,6 +164,24 @@ def _versions() -> Mapping[str, str]:
     return versions
 
 
+def devices_find() -> list[Device]:
+    """The GPUs that the driver names, or the CPU. Asked without torch: a server without weights starts at once."""
+    try:
+        query = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
+        told = subprocess.run(query, capture_output=True, text=True, timeout=DRIVER_SECONDS_MAX, check=True).stdout  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return [cpu_device()]
+    rows = [line.rsplit(", ", 1) for line in told.splitlines() if ", " in line]
+    return [Device(kind="cuda", name=name, memory_bytes=int(mib) * 2**20) for name, mib in rows] or [cpu_device()]
+
+
+def memory_available_bytes() -> int:
+    """Of the machine, as the kernel estimates it without swapping."""
+    lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    kib = {name: value.split()[0] for name, _, value in (line.partition(":") for line in lines)}
+    return int(kib["MemAvailable"]) * 1024
+
+
 def cpu_device() -> Device:
     memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     name = f"{platform.machine()}, {os.cpu_count()} cores"
@@ -118,7 +196,28 @@ def node_build(
     models: list[LoadedModel],
     tools: Tools,
     runs_max: int = RUNS_MAX,
+    jobs_max: int = JOBS_MAX,
+) -> Node:
+    """A node that serves one model, made elsewhere; its critic, if it has one, is already the orchestrator's."""
+    served = [
+        ServedModel(loaded=model, orchestrator=orchestrator if model.role == "reasoner" else None) for model in models
+    ]
+    return node_of_models(name=name, state=state, models=served, tools=tools, runs_max=runs_max, jobs_max=jobs_max)
+
+
+def node_of_models(
+    *, name: str, state: Path, models: list[ServedModel], tools: Tools, runs_max: int, jobs_max: int = JOBS_MAX
 ) -> Node:
     store = RunStore(state)
-    runs = RunService(orchestrator=orchestrator, store=store, runs_max=runs_max)
-    return Node(name=name, store=store, runs=runs, tools=tools, models=models, devices=[cpu_device()])
+    shelf = ModelShelf(folder=state / "models", tools=tools)
+    for model in models:
+        shelf.add(model)
+    return Node(
+        name=name,
+        store=store,
+        runs=RunService(shelf=shelf, store=store, runs_max=runs_max),
+        jobs=JobService(folder=state / "jobs", jobs_max=jobs_max),
+        tools=tools,
+        shelf=shelf,
+        devices=devices_find(),
+    )

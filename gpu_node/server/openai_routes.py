@@ -61,7 +61,10 @@ class _Request(BaseModel):
         return self.stream_options is not None and self.stream_options.include_usage
 
     def common(self, node: Node) -> Json:
-        model = node.models[0]
+        reasoners = [model for model in node.models if model.role == "reasoner"]
+        if not reasoners:
+            raise RunRefused("model_not_loaded", "this node has no model loaded")
+        model = next((model for model in reasoners if model.version == self.model), reasoners[0])
         return {
             "model": self.model or model.version,
             "max_total_tokens": model.context_tokens * (1 + RETRIES_MAX),
@@ -158,6 +161,7 @@ async def _answer(request: Request, kind: type[_ChatRequest] | type[_TextRequest
     run_id = f"run_{secrets.token_hex(12)}"
     try:
         asked = kind.model_validate_json(await body_read(request))
+        node.refuse_if_draining()
         spec = asked.spec(node)
         node.runs.start(run_id=run_id, epoch=1, spec=spec)
     except RunRefused as error:

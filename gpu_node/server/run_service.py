@@ -14,8 +14,9 @@ from typing import Literal
 from gpu_node.inference.backend import ContextExceeded, EngineBusy, EngineFailed
 from gpu_node.protocol.frames import RunFailed
 from gpu_node.protocol.run_spec import RunSpec
-from gpu_node.reasoning.orchestrator import Orchestrator, PreparedRun, RunRefused
+from gpu_node.reasoning.orchestrator import PreparedRun, RunRefused
 from gpu_node.server.frame_writer import FrameWriter
+from gpu_node.server.model_shelf import ModelShelf, ServedModel
 from gpu_node.server.run_log import RunLog
 from gpu_node.server.run_store import RunStore
 
@@ -31,6 +32,7 @@ Status = Literal["queued", "running", "finished", "failed", "cancelled"]
 @dataclass(kw_only=True)
 class ActiveRun:
     prepared: PreparedRun
+    model: ServedModel  # held until the run has ended: unloading waits for it
     log: RunLog
     writer: FrameWriter | None = None
     task: asyncio.Task[None] | None = None
@@ -46,7 +48,7 @@ class ActiveRun:
 
 @dataclass(kw_only=True)
 class RunService:
-    orchestrator: Orchestrator
+    shelf: ModelShelf
     store: RunStore
     runs_max: int = RUNS_MAX
     runs_queued_max: int = RUNS_QUEUED_MAX
@@ -72,11 +74,11 @@ class RunService:
         if epoch == latest:
             return self.status(run_id), False
         self._take_or_refuse()
-        prepared = self.orchestrator.prepare(spec)
+        prepared, model = self.shelf.prepare(spec)
         older = self._active.get(run_id)
         if older is not None:
             older.stop("superseded")
-        run = ActiveRun(prepared=prepared, log=self.store.log_create(run_id, epoch))
+        run = ActiveRun(prepared=prepared, model=model, log=self.store.log_create(run_id, epoch))
         self._active[run_id] = run
         run.task = asyncio.create_task(self._drive(run), name=f"{run_id}.{epoch}")
         self._tasks.add(run.task)
@@ -136,6 +138,7 @@ class RunService:
             logger.exception("the disk refused a frame of run %s", run.log.run_id)
             await self._end_broken(run, run.writer)
         finally:
+            run.model.release()
             if self._active.get(run.log.run_id) is run:
                 del self._active[run.log.run_id]
 

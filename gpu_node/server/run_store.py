@@ -31,6 +31,7 @@ class RunStore:
     """One process owns a folder at a time (`serve` takes a lock on it)."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self._runs = folder / "runs"
         self._runs.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._usage = folder / "usage.ndjson"

@@ -46,6 +46,8 @@ async def run_put(request: Request) -> Response:
     node: Node = request.app.state.node
     run_id, epoch = run_id_of(request), int_parameter(request, "epoch", default=1, low=1)
     spec = spec_parse(await body_read(request))
+    if epoch > (node.store.epoch_latest(run_id) or 0):
+        node.refuse_if_draining()
     status, is_new = node.runs.start(run_id=run_id, epoch=epoch, spec=spec)
     return JSONResponse({"run_id": run_id, "epoch": epoch, "status": status}, status_code=202 if is_new else 200)
 

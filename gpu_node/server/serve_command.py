@@ -21,6 +21,7 @@ from typing import IO
 import uvicorn
 
 from gpu_node.server.app import app_build
+from gpu_node.server.job_service import JOBS_MAX
 from gpu_node.server.loading import node_scripted
 from gpu_node.server.node import Node
 from gpu_node.server.run_service import RUNS_MAX
@@ -52,6 +53,8 @@ def serve_command(arguments: list[str]) -> int:
     with lock:
         try:
             node = _node(options)
+            node.jobs.jobs_max = options.jobs_max
+            node.has_lasting_jobs = not options.jobs_end_with_node
         except (FileNotFoundError, ValueError) as error:
             print(f"serve: {error}", file=sys.stderr)
             return EXIT_USAGE
@@ -71,6 +74,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--secret-env", help="the environment variable that holds the node's secret")
     parser.add_argument("--name", default="local", help="the node's name in /info")
     parser.add_argument("--runs-max", type=int, default=RUNS_MAX, help="runs at work at once; more are queued")
+    parser.add_argument("--jobs-max", type=int, default=JOBS_MAX, help="jobs at once; 0: this node takes none")
+    parser.add_argument(
+        "--jobs-end-with-node",
+        action="store_true",
+        help="a clean stop of the server ends its jobs too; without it they go on and are taken up at the next start",
+    )
     return parser
 
 

@@ -1,7 +1,9 @@
 """The one trainer: reasoner (next-token loss, weighted per token) and verifier (score head) alike.
 
-A run's folder holds `training_config.json` (frozen: a resume under another one is refused) and `last/`, a checkpoint in
-the Hugging Face layout in fp32 with the optimiser, step and RNG beside it as safetensors + JSON, never pickle.
+A run's folder holds `training_config.json` (frozen: a resume under another one is refused) and `last/` (or, where every
+checkpoint is kept, `checkpoints/step-N/`), a checkpoint in the Hugging Face layout in fp32 with the optimiser, step and
+RNG beside it as safetensors + JSON, never pickle. Between steps the trainer does what `control` says: go on, pause, or
+stop with a last checkpoint.
 Invariant: stop and resume gives the same weights as never stopping, bit for bit on CPU (unless a time budget is set:
 then the schedule follows the clock).
 """
@@ -26,6 +28,9 @@ from gpu_node.data.packing import Batch
 from gpu_node.model.checkpoint import load_checkpoint, save_checkpoint
 from gpu_node.model.config import ModelConfig
 from gpu_node.model.transformer import Transformer
+from gpu_node.training.attempt_folder import Control
+from gpu_node.training.distributed import World
+from gpu_node.training.folder_manifest import manifest_of
 from gpu_node.training.job_frames import JobLog
 from gpu_node.training.optim import OptimConfig, Optimisers, schedule_rate
 
@@ -33,6 +38,7 @@ CONFIG_FILE = "training_config.json"
 STATE_FILE = "trainer_state.json"
 OPTIMISER_FILE = "optimiser.safetensors"
 LAST_FOLDER = "last"
+PAUSE_POLL_SECONDS = 0.2  # how soon a paused run notices that it may go on
 
 Evaluate = Callable[[Transformer], Mapping[str, float]]
 
@@ -65,6 +71,7 @@ class RunPace:
 
     time_budget_seconds: float | None = None
     checkpoint_seconds: float = 180.0
+    checkpoint_steps: int | None = None  # then by steps, each checkpoint kept in a folder of its own
     evaluate_seconds: float = 120.0
     log_steps: int = 10
     is_compiled: bool = False
@@ -83,15 +90,22 @@ class Trainer:
         pace: RunPace | None = None,
         evaluate: Evaluate | None = None,
         tokenizer_files: Mapping[str, str] | None = None,
+        control: Callable[[], Control] = lambda: "run",
+        world: World | None = None,
     ) -> None:
         self.config, self.model, self.order, self.folder = config, model, order, folder
         self.log, self.pace, self.evaluate = log, pace or RunPace(), evaluate
         self.tokenizer_files = tokenizer_files
-        self.optimisers = Optimisers(model, config.optim)
+        self.control, self.world = control, world or World()
+        self.world.shard(model)
+        self.optimisers = Optimisers(model, config.optim, is_wide=not config.is_autocast)
         self.num_steps_done = 0
         self.num_tokens = 0
         self.seconds_before = 0.0
         self._started = time.monotonic()
+        self._saved_step: int | None = None
+        self._losses: list[Tensor] = []
+        self._gradient_norm = self._rate = 0.0
         loss = language_loss if config.objective == "language" else score_loss
         self._loss = torch.compile(loss, dynamic=True) if self.pace.is_compiled else loss
         torch.manual_seed(config.seed)
@@ -100,23 +114,31 @@ class Trainer:
     # ---- the loop
 
     def train(self) -> bool:
-        """Trains to the end; False when the time budget ended it earlier. The last state is saved either way."""
+        """Trains to the end; False when the time budget or a stop ended it earlier. The last state is saved either
+        way."""
         self._started = time.monotonic()
-        self.log.write("job.started", step=self.num_steps_done, num_steps=self.config.num_steps)
+        self.log.write(
+            "job.started",
+            step=self.num_steps_done,
+            num_steps=self.config.num_steps,
+            world_size=self.world.size,
+            device=self.world.device,
+        )
         last_saved = last_evaluated = last_logged = time.monotonic()
-        losses: list[Tensor] = []
+        self._losses = []
         tokens_at_log = self.num_tokens
         self.model.train()
         with self.log.bar(self.config.num_steps, self.num_steps_done, shown=self.pace.has_progress_bar) as bar:
-            while self.progress < 1.0:
-                losses.append(self.step())
+            while not self._is_done:
+                if self._is_stopped():
+                    return False
+                self._losses.append(self.step())
                 bar.update(1)
                 now = time.monotonic()
                 if self.num_steps_done % self.pace.log_steps == 0:
-                    speed = (self.num_tokens - tokens_at_log) / max(1e-9, now - last_logged)
-                    self._log_metrics(losses, speed)
-                    losses, tokens_at_log, last_logged = [], self.num_tokens, now
-                if now - last_saved > self.pace.checkpoint_seconds:
+                    self._log_metrics((self.num_tokens - tokens_at_log) / max(1e-9, now - last_logged))
+                    tokens_at_log, last_logged = self.num_tokens, now
+                if self._is_checkpoint_due(now - last_saved):
                     self.save()
                     last_saved = now
                 if self.evaluate and now - last_evaluated > self.pace.evaluate_seconds:
@@ -126,28 +148,66 @@ class Trainer:
         self.save()
         self._run_evaluation()
         is_complete = self.num_steps_done >= self.config.num_steps
-        self.log.write("job.finished", step=self.num_steps_done, is_complete=is_complete, seconds=self.seconds)
+        self.log.write("job.finished", step=self.num_steps_done, is_complete=is_complete)
         return is_complete
 
     def step(self) -> Tensor:
-        batch = self.order.batch(self.num_steps_done)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.config.is_autocast):
+        batch, scale = self.world.part(self.order.batch(self.num_steps_done), self.config.objective)
+        device = self.world.device
+        with torch.autocast(device, torch.bfloat16, enabled=self.config.is_autocast):
             loss = self._loss(
                 self.model,
-                torch.from_numpy(batch.ids_BT),
-                torch.from_numpy(batch.weights_BT),
-                torch.from_numpy(batch.labels_BT),
+                torch.from_numpy(batch.ids_BT).to(device),
+                torch.from_numpy(batch.weights_BT).to(device),
+                torch.from_numpy(batch.labels_BT).to(device),
             )
+        if self.world.size > 1:
+            loss = loss * scale
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optim.clip_norm)
+        norm, loss = self.world.whole(norm), self.world.mean(loss.detach())
         if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
             cause = f"loss {loss.item()!r}, gradient norm {norm.item()!r} at step {self.num_steps_done}"
-            self.log.write("job.failed", cause=cause)
-            raise NonFiniteLoss(f"{cause}; the last good state is in {self.folder / LAST_FOLDER}")
-        self.optimisers.step(schedule_rate(self.progress, self.num_steps_done, self.config.optim))
+            cure = "lower the learning rates or the clip norm, or look at the rows of this step"
+            self.log.write("job.failed", cause="non_finite_loss", message=cause, cure=cure)
+            raise NonFiniteLoss(f"{cause}; the last good state is in {self.folder}")
+        self._gradient_norm = norm.item()
+        self._rate = schedule_rate(self.progress, self.num_steps_done, self.config.optim)
+        self.optimisers.step(self._rate)
         self.num_steps_done += 1
-        self.num_tokens += int(batch.ids_BT.size)
-        return loss.detach()
+        self.num_tokens += int(batch.ids_BT.size) * self.world.size
+        return loss
+
+    @property
+    def _is_done(self) -> bool:
+        """All ranks must leave the loop at the same step, so the first one's clock counts."""
+        if self.pace.time_budget_seconds is None:
+            return self.num_steps_done >= self.config.num_steps
+        return self.world.agree("stop" if self.progress >= 1.0 else "run") == "stop"
+
+    def _is_stopped(self) -> bool:
+        """Does what is asked from outside: waits out a pause; a stop is saved and told. A kill comes by signal."""
+        asked = self.world.agree(self.control())
+        if asked in ("run", "kill"):
+            return False
+        paused_at = time.monotonic()
+        if asked == "pause":
+            self.log.write("job.paused")
+            while (asked := self.world.agree(self.control())) == "pause":
+                time.sleep(PAUSE_POLL_SECONDS)
+            self._started += time.monotonic() - paused_at
+        if asked != "stop":
+            self.log.write("job.resumed")
+            return False
+        if self.num_steps_done > 0:
+            self.save()
+        self.log.write("job.cancelled", step=self.num_steps_done)
+        return True
+
+    def _is_checkpoint_due(self, seconds: float) -> bool:
+        if self.pace.checkpoint_steps is None:
+            return self.world.size == 1 and seconds > self.pace.checkpoint_seconds
+        return self.num_steps_done % self.pace.checkpoint_steps == 0
 
     @property
     def seconds(self) -> float:
@@ -159,60 +219,77 @@ class Trainer:
         budget = self.pace.time_budget_seconds
         return by_steps if budget is None else max(by_steps, self.seconds / budget)
 
-    def _log_metrics(self, losses: list[Tensor], tokens_per_second: float) -> None:
+    def _log_metrics(self, tokens_per_second: float) -> None:
+        losses, self._losses = self._losses, []
         left = (1 - self.progress) / max(1e-9, self.progress) * self.seconds
         self.log.write(
             "metric",
             step=self.num_steps_done,
             values={
-                "loss": round(float(torch.stack(losses).mean()), 4),
+                "loss": round(float(torch.stack(losses).mean()), 6),
+                "learning_rate": self._rate * self.config.optim.muon_learning_rate,
+                "gradient_norm": round(self._gradient_norm, 6),
                 "tokens_per_second": round(tokens_per_second),
                 "num_tokens": self.num_tokens,
-                "eta_seconds": round(left),
             },
+            eta_seconds=round(left, 1),
         )
 
     def _run_evaluation(self) -> None:
         if self.evaluate is None:
             return
         self.model.eval()
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=self.config.is_autocast):
+        with torch.no_grad(), torch.autocast(self.world.device, torch.bfloat16, enabled=self.config.is_autocast):
             values = dict(self.evaluate(self.model))
         self.model.train()
-        self.log.write("eval", step=self.num_steps_done, values=values)
+        self.log.write("eval", step=self.num_steps_done, result=values)
 
     # ---- what lies on disk
 
     def save(self) -> None:
-        """The whole state as one folder, swapped in as a whole."""
+        """The whole state as one folder, swapped in as a whole. The same step is saved once."""
+        if self._saved_step == self.num_steps_done:
+            return
+        weights, optimiser = self.world.gather(self.model.state_dict()), self.world.gather(self.optimisers.tensors())
 
         def add_state(staging: Path) -> None:
-            save_file(
-                {**self.optimisers.tensors(), "rng.torch.0": torch.get_rng_state()},
-                staging / OPTIMISER_FILE,
-            )
+            save_file({**optimiser, "rng.torch.0": torch.get_rng_state()}, staging / OPTIMISER_FILE)
             state = {"step": self.num_steps_done, "num_tokens": self.num_tokens, "seconds": self.seconds}
             (staging / STATE_FILE).write_text(json.dumps(state) + "\n", encoding="utf-8")
 
-        target = self.folder / LAST_FOLDER
-        save_checkpoint(
-            target, self.model, dtype=torch.float32, tokenizer_files=self.tokenizer_files, add_files=add_state
-        )
-        self.log.write("checkpoint", step=self.num_steps_done, folder=str(target))
+        if self.world.is_first:
+            target = self._checkpoint_folder
+            save_checkpoint(
+                target,
+                self.model,
+                dtype=torch.float32,
+                weights=weights,
+                tokenizer_files=self.tokenizer_files,
+                add_files=add_state,
+            )
+            self.log.write("checkpoint", step=self.num_steps_done, manifest=manifest_of(target))
+        self._saved_step = self.num_steps_done
 
-    def resume(self) -> bool:
-        """Takes up the folder's last state; False if there is none."""
-        last = self.folder / LAST_FOLDER
+    @property
+    def _checkpoint_folder(self) -> Path:
+        if self.pace.checkpoint_steps is None:
+            return self.folder / LAST_FOLDER
+        return self.folder / "checkpoints" / f"step-{self.num_steps_done}"
+
+    def resume(self, folder: Path | None = None) -> bool:
+        """Takes up the state in `folder` (default: the run's last); False if there is none."""
+        last = folder or self.folder / LAST_FOLDER
         if not (last / STATE_FILE).exists():
             return False
         stored, _ = load_checkpoint(last)
-        self.model.load_state_dict(stored.state_dict())
+        self.world.load(self.model, stored.state_dict())
         tensors = load_file(last / OPTIMISER_FILE)
         torch.set_rng_state(tensors.pop("rng.torch.0"))
         self.optimisers.load_tensors(tensors)
         state = json.loads((last / STATE_FILE).read_text(encoding="utf-8"))
         self.num_steps_done, self.num_tokens = state["step"], state["num_tokens"]
         self.seconds_before = state["seconds"]
+        self._saved_step = self.num_steps_done
         return True
 
     def _freeze_config(self) -> None:

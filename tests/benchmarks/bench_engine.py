@@ -18,10 +18,10 @@ import torch
 
 from gpu_node.inference.backend import SamplingParams
 from gpu_node.inference.engine import TorchEngine
+from gpu_node.inference.threads import threads_set
 from gpu_node.model.checkpoint import load_checkpoint
 from gpu_node.model.config import PRESETS
 from gpu_node.model.transformer import Transformer
-from gpu_node.server.loading_torch import threads_set
 
 PROMPT_TOKENS = 48
 ROUNDS = 5

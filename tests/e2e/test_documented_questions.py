@@ -26,14 +26,18 @@ SUMS_OF_CUBES = [
     ("Is 1729 a sum of two cubes in two ways?", "yes"),
     ("Is 20683 a sum of two cubes in two different ways?", "yes"),
 ]
+KNIGHTS, LIARS = ("knight", "knave"), ("truth-teller", "liar")
 PUZZLES = [
-    ("Ann says Bob is a knave. Bob says both of us are knights. Who is a knight and who is a knave?", {"Ann": True, "Bob": False}),
-    ("Max says that Eva is a knave. Eva says that Max and she are both knaves. Who is what?", {"Max": True, "Eva": False}),
-    ("On an island of knights and knaves, Leo says Mia is a knight. Mia says Leo and she are of different kinds. Who is what?", {"Leo": False, "Mia": False}),
-    ("Sam says Joe is a knave. Joe says Sam is a knave and Lea is a knight. Lea says Joe is a knave. Who is a knight and who is a knave?", {"Sam": True, "Joe": False, "Lea": True}),
+    ("Ann says Bob is a knave. Bob says both of us are knights. Who is a knight and who is a knave?", KNIGHTS, {"Ann": True, "Bob": False}),
+    ("Max says that Eva is a knave. Eva says that Max and she are both knaves. Who is what?", KNIGHTS, {"Max": True, "Eva": False}),
+    ("On an island of knights and knaves, Leo says Mia is a knight. Mia says Leo and she are of different kinds. Who is what?", KNIGHTS, {"Leo": False, "Mia": False}),
+    ("Sam says Joe is a knave. Joe says Sam is a knave and Lea is a knight. Lea says Joe is a knave. Who is a knight and who is a knave?", KNIGHTS, {"Sam": True, "Joe": False, "Lea": True}),
+    ("You meet two people, Rex and Ida. Rex says: we are both knaves. Who is a knight and who is a knave?", KNIGHTS, {"Rex": False, "Ida": True}),
+    ("There are two people, Nora and Theo. Nora says at least one of us is a knave. What are they?", KNIGHTS, {"Nora": True, "Theo": False}),
+    ("Each person is a knight or a knave. Hal says Jan is a knave. Jan says neither of us is a knave. Who is the knave?", KNIGHTS, {"Hal": True, "Jan": False}),
+    ("Gus says Pat is a liar. Pat says Gus and I are both truth-tellers. Who is the liar?", LIARS, {"Gus": True, "Pat": False}),
+    ("Ben says Zoe is a knave. Zoe says Tom is a knave. Tom says Ben and Zoe are both knaves. Who is a knight?", KNIGHTS, {"Ben": False, "Zoe": True, "Tom": False}),
 ]  # fmt: skip
-
-PUZZLES_SOLVED_MIN = 2  # of the above; the shipped model solves as many, a better one must raise this
 
 
 def _tools(run: dict) -> list[str]:
@@ -58,19 +62,11 @@ def test_sums_of_cubes_come_from_python(product: Product, question: str, expecte
     assert run["answer"].lower().lstrip().startswith(expected)
 
 
-def _is_solved(product: Product, question: str, knights: dict[str, bool]) -> bool:
+@pytest.mark.parametrize(("question", "kinds", "knights"), PUZZLES)
+def test_puzzles_come_from_z3(
+    product: Product, question: str, kinds: tuple[str, str], knights: dict[str, bool]
+) -> None:
     run = product.ask(question, verify=False)
-    kinds = {name: "knight" if is_knight else "knave" for name, is_knight in knights.items()}
-    is_right = all(f"{name} is a {kind}" in run["answer"] for name, kind in kinds.items())
-    return is_right and set(_tools(run)) == {"logic_solver"}
-
-
-def test_the_shown_puzzle_comes_from_z3(product: Product) -> None:
-    question, knights = PUZZLES[0]
-    assert _is_solved(product, question, knights)
-
-
-def test_most_other_puzzles_come_out_right(product: Product) -> None:
-    """Knights and knaves are the nano model's weakest covered kind (its card says by how much): not every one is right."""
-    solved = [question for question, knights in PUZZLES if _is_solved(product, question, knights)]
-    assert len(solved) >= PUZZLES_SOLVED_MIN, solved
+    assert set(_tools(run)) == {"logic_solver"}, run
+    for name, is_knight in knights.items():
+        assert f"{name} is a {kinds[0] if is_knight else kinds[1]}" in run["answer"], run

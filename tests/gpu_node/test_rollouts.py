@@ -153,7 +153,7 @@ def test_the_train_command_trains_a_preset_on_rows(tmp_path: Path, tokenizer) ->
     pool_make(tmp_path, PoolSpec(name="rows", seed_start=0, num_seeds=30, copy_share=1.0), tokenizer)
     arguments = ["--rows", str(tmp_path / "rows.npz"), "--out", str(tmp_path / "run"), "--steps", "2"]
     assert train_command([*arguments, "--batch-tokens", "512"]) == 0
-    kinds = [json.loads(line)["kind"] for line in (tmp_path / "run" / "job.ndjson").read_text().splitlines()]
+    kinds = [json.loads(line)["event"]["type"] for line in (tmp_path / "run" / "job.ndjson").read_text().splitlines()]
     assert kinds[-1] == "job.finished"
 
 

@@ -21,7 +21,9 @@ from gpu_node.data.packing import (
 )
 from gpu_node.model.config import ModelConfig
 from gpu_node.model.transformer import Transformer, initialise
-from gpu_node.training.job_frames import JobLog
+from gpu_node.protocol.job_frames import Metric
+from gpu_node.training.attempt_folder import Control
+from gpu_node.training.job_frames import JobLog, line_parse
 from gpu_node.training.optim import OptimConfig, schedule_rate
 from gpu_node.training.trainer import LAST_FOLDER, NonFiniteLoss, RunPace, TrainConfig, Trainer
 
@@ -105,7 +107,7 @@ def test_a_loss_that_is_no_number_stops_the_run_before_the_weights_change(tmp_pa
     with pytest.raises(NonFiniteLoss):
         trainer.train()
     assert all(torch.equal(before[name], trainer.model.state_dict()[name]) for name in before)
-    assert json.loads((tmp_path / "job.ndjson").read_text().splitlines()[-1])["kind"] == "job.failed"
+    assert json.loads((tmp_path / "job.ndjson").read_text().splitlines()[-1])["event"]["type"] == "job.failed"
 
 
 def test_a_time_budget_ends_the_run_with_its_state_saved(tmp_path: Path) -> None:
@@ -114,17 +116,29 @@ def test_a_time_budget_ends_the_run_with_its_state_saved(tmp_path: Path) -> None
     assert trainer_at(tmp_path, num_steps=1_000_000).resume()
 
 
-def test_the_log_is_numbered_without_gaps_over_a_resume(tmp_path: Path) -> None:
+def test_the_log_holds_the_protocols_job_events(tmp_path: Path) -> None:
     trainer_at(tmp_path).train()
     again = trainer_at(tmp_path)
     again.resume()
     again.train()
-    frames = [json.loads(line) for line in (tmp_path / "job.ndjson").read_text().splitlines()]
-    assert [f["seq"] for f in frames] == list(range(1, len(frames) + 1))
-    assert {"job.started", "metric", "checkpoint", "job.finished"} <= {f["kind"] for f in frames}
-    metric = next(f for f in frames if f["kind"] == "metric")
-    assert metric["values"]["tokens_per_second"] > 0
-    assert metric["values"]["eta_seconds"] >= 0
+    parsed = [line_parse(line) for line in (tmp_path / "job.ndjson").read_bytes().splitlines()]
+    events = [line.event for line in parsed if line is not None]
+    assert len(events) == len(parsed)
+    assert {"job.started", "metric", "checkpoint", "job.finished"} <= {event.type for event in events}
+    metric = next(event for event in events if isinstance(event, Metric))
+    assert {"loss", "learning_rate", "gradient_norm", "tokens_per_second", "num_tokens"} == metric.values.keys()
+    assert metric.values["gradient_norm"] > 0
+    assert metric.eta_seconds is not None
+
+
+def test_a_training_stops_when_asked_with_its_last_checkpoint(tmp_path: Path) -> None:
+    trainer = trainer_at(tmp_path)
+    asked: list[Control] = ["run", "run", "pause", "pause", "run", "stop"]
+    trainer.control = lambda: asked.pop(0)
+    assert not trainer.train()
+    events = [json.loads(line)["event"] for line in (tmp_path / "job.ndjson").read_text().splitlines()]
+    assert [e["type"] for e in events] == ["job.started", "job.paused", "job.resumed", "checkpoint", "job.cancelled"]
+    assert events[-1]["step"] == 3
 
 
 def test_no_state_on_disk_is_a_pickle(tmp_path: Path) -> None:

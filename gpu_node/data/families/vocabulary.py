@@ -33,20 +33,36 @@ OBJECTS = tuple(
     nuts carrots potatoes tomatoes onions flowers tulips leaves sticks bricks nails screws tiles chairs tables lamps
     mugs spoons forks bags jars cans crayons notebooks folders badges medals games puzzles dolls kites robots blocks
     berries sandwiches pies tarts chocolates biscuits pancakes waffles cupcakes ribbons feathers pebbles acorns fish
-    sheep chickens ducks goats rabbits pigeons dollars""".split()
+    sheep chickens ducks goats rabbits pigeons rings scarves gloves caps bracelets envelopes postcards
+    letters paintings drawings brushes rulers scissors markers diaries comics albums records batteries bulbs
+    candlesticks clocks watches bells drums whistles flags masks umbrellas baskets buckets ropes hammers wheels
+    seeds bushes pumpkins melons pineapples apricots figs dates olives peppers cucumbers beans mushrooms walnuts
+    almonds cashews pretzels rolls loaves scones brownies crackers lollipops gumballs marshmallows toffees puddings
+    snowballs ornaments lanterns towels pillows blankets bowls glasses pots pans knives magnets dice dominoes tokens
+    trophies yo-yos trains cars trucks boats vases""".split()
 )
 
-CONTAINERS = ("box", "bag", "pack", "crate", "basket", "carton", "tray", "jar", "case", "row", "shelf", "bundle")
+CONTAINERS = (
+    "box", "bag", "pack", "crate", "basket", "carton", "tray", "jar", "case", "row", "shelf", "bundle", "packet",
+    "drawer", "bucket", "sack", "chest", "barrel", "tin", "bowl", "cupboard", "bin",
+)  # fmt: skip
 CONTAINERS_PLURAL = {
     "box": "boxes", "bag": "bags", "pack": "packs", "crate": "crates", "basket": "baskets", "carton": "cartons",
     "tray": "trays", "jar": "jars", "case": "cases", "row": "rows", "shelf": "shelves", "bundle": "bundles",
+    "packet": "packets", "drawer": "drawers", "bucket": "buckets", "sack": "sacks", "chest": "chests",
+    "barrel": "barrels", "tin": "tins", "bowl": "bowls", "cupboard": "cupboards", "bin": "bins",
 }  # fmt: skip
 
 SINGULAR_GOODS = (
     "book", "pen", "ticket", "shirt", "sandwich", "toy", "hat", "notebook", "cake", "lamp", "ball", "mug", "game",
-    "bag", "chair", "cap", "pizza", "plant", "poster", "cup",
+    "bag", "chair", "cap", "pizza", "plant", "poster", "cup", "scarf", "watch", "coat", "jacket", "phone", "radio",
+    "drum", "guitar", "puzzle", "doll", "kite", "tent", "table", "bowl", "vase", "clock", "camera", "backpack", "dress",
+    "sweater",
 )  # fmt: skip
-TRAVELLERS = ("car", "train", "bus", "cyclist", "runner", "truck", "boat", "ship", "bike", "van", "plane", "tram")
+TRAVELLERS = (
+    "car", "train", "bus", "cyclist", "runner", "truck", "boat", "ship", "bike", "van", "plane", "tram", "taxi",
+    "rider", "walker", "coach", "lorry", "scooter", "skater", "horse", "drone", "ferry",
+)  # fmt: skip
 
 WORDS = tuple(
     """apple pear fig plum grape lemon melon mango peach cherry orange banana berry olive onion carrot potato tomato

@@ -13,14 +13,20 @@ from dataclasses import dataclass
 from gpu_node.data.exact_value import exact_value
 from gpu_node.data.families import vocabulary
 from gpu_node.data.families.registry import family
-from gpu_node.data.families.templates import stories
-from gpu_node.data.families.word_problem_wordings import WORDINGS
+from gpu_node.data.families.templates import alternatives, stories
+from gpu_node.data.families.word_problem_wordings import QUESTIONS, WORDINGS
 from gpu_node.data.problem import Call, Phrasings, Problem, Split
 
+WHOLE_SHARE = 0.5  # of the trained phrasings of a kind: whole problems, not sentences put together
 DISTRACTOR_SHARE = 0.1
 DISTRACTORS = (
     "{m} has {d} cousins.", "{m} is {d} years old.", "{m} lives at number {d}.", "It is day {d} of the month.",
     "The shop has been open for {d} years.", "{m} owns {d} books.",
+    "It is {d} degrees outside.", "{m} walked {d} minutes to get there.", "There are {d} houses in the street.",
+    "{m} weighs {d} kg.", "The bus comes every {d} minutes.", "{d} people live in {m}'s house.",
+    "{m} slept for {d} hours this week.", "The town is {d} minutes away.", "{m} was there {d} days ago.",
+    "The room is {d} steps long.", "It rained on {d} days last month.",
+    "{m}'s phone number ends in {d}.",
 )  # fmt: skip
 
 PRONOUNS = ({"he": "he", "him": "him", "his": "his"}, {"he": "she", "him": "her", "his": "her"})
@@ -184,12 +190,30 @@ FAMILIES_OF_KINDS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+def _units_mixed(text: str) -> bool:
+    """Kilometres and miles in one problem: its numbers would have to be converted first."""
+    return "km" in text and ("mile" in text or "mph" in text)
+
+
+def _trained(told: list[str], questions: list[str]) -> list[str]:
+    """Stories told in parts and whole questions; the fewer ones repeated, so that each is drawn as WHOLE_SHARE says."""
+    told = [story for story in told if not _units_mixed(story)]
+    whole = [question for question in alternatives(questions) if not _units_mixed(question)]
+    repeats = round(len(told) * WHOLE_SHARE / (1 - WHOLE_SHARE) / len(whole))
+    return told + whole * max(1, repeats)
+
+
 def _kinds_build() -> dict[str, Kind]:
     assert WORDINGS.keys() == NUMBERS.keys(), WORDINGS.keys() ^ NUMBERS.keys()
+    assert QUESTIONS.keys() == NUMBERS.keys(), QUESTIONS.keys() ^ NUMBERS.keys()
     kinds = {}
     for name, (train, held_out) in WORDINGS.items():
         expression, numbers = NUMBERS[name]
-        kinds[name] = Kind(expression, numbers, Phrasings(train=stories(*train), held_out=stories(*held_out)))
+        kinds[name] = Kind(
+            expression,
+            numbers,
+            Phrasings(train=_trained(stories(*train), QUESTIONS[name]), held_out=stories(*held_out)),
+        )
     return kinds
 
 

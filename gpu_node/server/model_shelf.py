@@ -1,0 +1,214 @@
+"""The models that this node serves, by version: loading a second one beside the first, routing runs, letting one go.
+
+A version that is unloaded or replaced takes no new run; its old runs end on it, then its engine closes. What was
+loaded over the wire lies under STATE/models and is there again after a restart. Not here: HTTP (models_api.py), torch
+(loading_torch.py). Invariant: a version's weights never change: another manifest under the same name is refused.
+"""
+
+import asyncio
+import logging
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from gpu_node.protocol.frames import Wire
+from gpu_node.protocol.manifest import SignedManifest
+from gpu_node.protocol.node import LoadedModel
+from gpu_node.protocol.run_spec import RunSpec
+from gpu_node.reasoning.attempt import ToolCaller
+from gpu_node.reasoning.orchestrator import Orchestrator, PreparedRun, RunRefused
+from gpu_node.reasoning.verifier import Verifier
+from gpu_node.server.transfer import TransferFailed, WrongHash, fetch, session_open
+from gpu_node.training.attempt_folder import file_replace
+
+VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
+LOAD_WAIT_SECONDS = 5.0  # of one PUT: a small model is ready in its answer
+MODELS_MAX = 8  # loaded at once; a rollout needs two
+# A training's state beside the weights: not fetched for serving.
+NOT_SERVED = frozenset({"optimiser.safetensors", "trainer_state.json"})
+
+logger = logging.getLogger(__name__)
+LoadState = Literal["loaded", "loading"]
+
+
+@dataclass(kw_only=True)
+class ServedModel:
+    """One version with its engine. `verifier` is set for a critic; a critic answers no run."""
+
+    loaded: LoadedModel
+    orchestrator: Orchestrator | None = None
+    verifier: Verifier | None = None
+    close: Callable[[], None] = lambda: None
+    is_healthy: Callable[[], bool] = lambda: True
+    tokenizer_sha256: str = ""  # a critic reads a reasoner's ids only with the same tokenizer
+    num_runs: int = 0
+    is_retired: bool = False
+
+    def release(self) -> None:
+        """A run has ended on it."""
+        self.num_runs -= 1
+        self._close_if_unused()
+
+    def retire(self) -> None:
+        self.is_retired = True
+        self._close_if_unused()
+
+    def _close_if_unused(self) -> None:
+        # A critic is not counted: runs that still ask it keep it alive, and it goes with the last of them.
+        if self.is_retired and self.num_runs == 0 and self.verifier is None:
+            self.close()
+
+
+class _Kept(Wire):
+    """What STATE/models/loaded.json holds: versions by their manifests' hashes."""
+
+    versions: dict[str, str] = {}
+
+
+Load = Callable[[Path, str, str, ToolCaller], ServedModel]
+
+
+def _load_torch(folder: Path, version: str, manifest_sha256: str, tools: ToolCaller) -> ServedModel:
+    from gpu_node.server.loading_torch import served_from_checkpoint  # torch: seconds, and not needed for a script
+
+    return served_from_checkpoint(folder, version=version, manifest_sha256=manifest_sha256, tools=tools)
+
+
+@dataclass(kw_only=True)
+class ModelShelf:
+    folder: Path
+    tools: ToolCaller
+    load: Load = _load_torch
+    _served: dict[str, ServedModel] = field(init=False, default_factory=dict)
+    _loading: dict[str, asyncio.Task[None]] = field(init=False, default_factory=dict)
+    _failed: dict[str, RunRefused] = field(init=False, default_factory=dict)
+    _wanted: dict[str, str] = field(init=False, default_factory=dict)  # version -> manifest of what is loading
+
+    def add(self, model: ServedModel) -> None:
+        """Serves it from now on. A critic judges every reasoner that has its tokenizer."""
+        self._served[model.loaded.version] = model
+        self._critics_link()
+
+    def _critics_link(self) -> None:
+        critics = [model for model in self._served.values() if model.verifier is not None]
+        for model in self._served.values():
+            if model.orchestrator is None or not model.tokenizer_sha256:
+                continue  # a scripted model brings its own critic
+            reading = [critic for critic in critics if critic.tokenizer_sha256 == model.tokenizer_sha256]
+            verifier = reading[-1].verifier if reading else None
+            model.orchestrator = replace(model.orchestrator, verifier=verifier)
+
+    @property
+    def models(self) -> list[LoadedModel]:
+        return [model.loaded for model in self._served.values()]
+
+    @property
+    def is_healthy(self) -> bool:
+        return all(model.is_healthy() for model in self._served.values())
+
+    def prepare(self, spec: RunSpec) -> tuple[PreparedRun, ServedModel]:
+        """The run on the version that it names; `release` the model when it has ended. Raises RunRefused."""
+        model = self._served.get(spec.model)
+        if model is None or model.orchestrator is None:
+            there = ", ".join(repr(m.version) for m in self.models if m.role == "reasoner") or "no model"
+            raise RunRefused("model_not_loaded", f"this node serves {there}, not {spec.model!r}")
+        prepared = model.orchestrator.prepare(spec)
+        model.num_runs += 1
+        return prepared, model
+
+    async def put(self, version: str, signed: SignedManifest) -> LoadState:
+        """Loads a version in the background; asked again, tells how far it is. Raises RunRefused: it failed."""
+        wanted = signed.manifest.sha256
+        served = self._served.get(version)
+        known = served.loaded.manifest_sha256 if served is not None else self._wanted.get(version, wanted)
+        if known != wanted:
+            raise RunRefused("model_conflict", f"{version!r} is loaded with the manifest {known}, not {wanted}")
+        if served is not None:
+            return "loaded"
+        if (failed := self._failed.pop(version, None)) is not None:
+            raise failed
+        if version not in self._loading:
+            if len(self._served) + len(self._loading) >= MODELS_MAX:
+                raise RunRefused("busy", f"this node has {len(self._served)} models loaded: unload one first")
+            self._load_start(version, wanted, signed)
+        await asyncio.wait([self._loading[version]], timeout=LOAD_WAIT_SECONDS)
+        if (failed := self._failed.pop(version, None)) is not None:
+            raise failed
+        return "loaded" if version in self._served else "loading"
+
+    def delete(self, version: str) -> None:
+        """Raises RunRefused (model_not_loaded)."""
+        loading = self._loading.pop(version, None)
+        model = self._served.pop(version, None)
+        if loading is not None:
+            loading.cancel()
+        if model is not None:
+            model.retire()
+            self._critics_link()
+        if loading is None and model is None:
+            raise RunRefused("model_not_loaded", f"this node has no model {version!r}")
+        self._wanted.pop(version, None)
+        self._keep()
+
+    async def start(self) -> None:
+        """Loads again what was loaded over the wire before."""
+        for version, manifest_sha256 in self._kept().versions.items():
+            if version not in self._served and (self.folder / manifest_sha256).exists():
+                self._load_start(version, manifest_sha256, None)
+
+    async def close(self) -> None:
+        tasks = list(self._loading.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for model in self._served.values():
+            model.close()
+
+    # Loading
+
+    def _load_start(self, version: str, manifest_sha256: str, signed: SignedManifest | None) -> None:
+        self._wanted[version] = manifest_sha256
+        task = asyncio.create_task(self._load(version, manifest_sha256, signed), name=f"load {version}")
+        self._loading[version] = task
+        task.add_done_callback(lambda done: self._loading.pop(version) if self._loading.get(version) is done else None)
+
+    async def _load(self, version: str, manifest_sha256: str, signed: SignedManifest | None) -> None:
+        folder = self.folder / manifest_sha256
+        try:
+            if signed is not None and not await asyncio.to_thread(folder.exists):
+                async with session_open() as session:
+                    await fetch(session, signed, folder, wants=lambda path: path not in NOT_SERVED)
+            model = await asyncio.to_thread(self.load, folder, version, manifest_sha256, self.tools)
+        except (TransferFailed, WrongHash, FileNotFoundError, KeyError, ValueError) as error:
+            self._fail(version, RunRefused("bad_input", f"{version}: {error}"))
+        except OSError as error:
+            self._fail(version, RunRefused("disk_error", f"{version}: {error}"))
+        except Exception as error:
+            logger.exception("model %s cannot be loaded", version)
+            self._fail(version, RunRefused("internal_error", f"{version}: {type(error).__name__}: {error}"))
+        else:
+            self.add(model)
+            self._wanted.pop(version, None)
+            self._keep()
+
+    def _fail(self, version: str, refused: RunRefused) -> None:
+        self._wanted.pop(version, None)
+        self._failed[version] = refused
+
+    def _kept(self) -> _Kept:
+        path = self.folder / "loaded.json"
+        return _Kept.model_validate_json(path.read_bytes()) if path.exists() else _Kept()
+
+    def _keep(self) -> None:
+        """Remembers what is loaded from STATE/models, and removes folders that no version needs."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        hashes = {version: model.loaded.manifest_sha256 for version, model in self._served.items()}
+        there = {version: name for version, name in hashes.items() if (self.folder / name).is_dir()}
+        file_replace(self.folder / "loaded.json", _Kept(versions=there).model_dump_json().encode())
+        needed = {*there.values(), *self._wanted.values()}
+        for path in self.folder.iterdir():
+            if path.is_dir() and path.name.removeprefix(".").removesuffix(".partial") not in needed:
+                shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,81 @@
+"""Before a job starts: what it would need here, and its rows exactly as the model would read them.
+
+Nothing is kept and nothing starts. Not here: the estimates (gpu_node/training/memory_plan.py), the rows
+(gpu_node/training/job_rows.py).
+"""
+
+import asyncio
+import tempfile
+from itertools import islice
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from tokenizers import Tokenizer
+
+from gpu_node.data.packing import Row
+from gpu_node.data.tokenizer import tokenizer_load
+from gpu_node.protocol.plan import PlanRequest, Preview, PreviewRequest, PreviewRow, PreviewToken
+from gpu_node.reasoning.orchestrator import RunRefused
+from gpu_node.server.jobs_api import body_parse
+from gpu_node.server.node import Node
+from gpu_node.server.transfer import TransferFailed, WrongHash, fetch, session_open
+from gpu_node.training.job_errors import JobRefused
+from gpu_node.training.job_inputs import shipped_tokenizer_folder
+from gpu_node.training.job_rows import rows_make
+from gpu_node.training.memory_plan import plan_make
+
+PREVIEW_FILE_BYTES_MAX = 64 * 1024 * 1024  # fetched for a look at its first rows; a larger one is looked at by its job
+
+CODES = {"bad_data": "bad_data", "bad_input": "bad_input", "bad_spec": "invalid_spec"}
+
+
+async def plan(request: Request) -> Response:
+    node: Node = request.app.state.node
+    spec = (await body_parse(request, PlanRequest)).spec
+    made = await asyncio.to_thread(plan_make, spec, node.room(spec))
+    return JSONResponse(made.model_dump(mode="json"))
+
+
+async def preview(request: Request) -> Response:
+    asked = await body_parse(request, PreviewRequest)
+    with tempfile.TemporaryDirectory(prefix="svend-preview-") as name:
+        file = None if asked.file is None else await _file_fetch(asked, Path(name) / "data")
+        try:
+            rows = await asyncio.to_thread(_rows, asked, file)
+        except JobRefused as error:
+            cure = f"; {error.cure}" if error.cure else ""
+            raise RunRefused(CODES.get(error.cause, "invalid_spec"), f"{error}{cure}") from error
+    return JSONResponse(Preview(rows=rows).model_dump(mode="json"))
+
+
+async def _file_fetch(asked: PreviewRequest, folder: Path) -> Path:
+    assert asked.file is not None
+    manifest = asked.file.manifest
+    if len(manifest.files) != 1 or manifest.num_bytes > PREVIEW_FILE_BYTES_MAX:
+        raise RunRefused("bad_input", f"a preview reads one file of at most {PREVIEW_FILE_BYTES_MAX} bytes")
+    try:
+        async with session_open() as session:
+            await fetch(session, asked.file, folder)
+    except (TransferFailed, WrongHash) as error:
+        raise RunRefused("bad_input", str(error)) from error
+    return folder / manifest.files[0].path
+
+
+def _rows(asked: PreviewRequest, file: Path | None) -> list[PreviewRow]:
+    tokenizer = tokenizer_load(shipped_tokenizer_folder())
+    drawn = rows_make(asked.data, objective=asked.objective, tokenizer=tokenizer, file=file)
+    return [_shown(row, tokenizer) for row in islice(drawn, asked.num_rows)]
+
+
+def _shown(row: Row, tokenizer: Tokenizer) -> PreviewRow:
+    texts = (tokenizer.decode([token_id], skip_special_tokens=False) for token_id in row.ids)
+    tokens = [PreviewToken(text=text, weight=weight) for text, weight in zip(texts, row.weights, strict=True)]
+    return PreviewRow(family=row.group, num_tokens=len(row.ids), tokens=tokens)
+
+
+ROUTES = [
+    Route("/plan", plan, methods=["POST"]),
+    Route("/preview", preview, methods=["POST"]),
+]

@@ -1,0 +1,108 @@
+"""An `evaluate` job: a checkpoint asked the problems of held-out seeds, through the same loop that serves.
+
+The result is the model card's report with one line a problem (up to a bound) and the seeds to ask them again.
+Not here: the benchmark itself (gpu_node/evaluation).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+from gpu_node.evaluation.benchmarks import Mode, Report, benchmark, evaluated_families
+from gpu_node.evaluation.loading import policy_load
+from gpu_node.evaluation.report import report_json
+from gpu_node.protocol.job_spec import EvalSpec
+from gpu_node.training.attempt_folder import AttemptFolder
+from gpu_node.training.job_errors import JobRefused
+from gpu_node.training.job_frames import JobLog
+from gpu_node.training.job_inputs import input_folder, input_required
+
+REPORT_SECONDS = 0.5  # between two frames of how far it is
+PROBLEMS_TOLD_MAX = 2_000  # in the report; its totals count all
+CRITIC_SAMPLES = 4  # a family, for the critic's AUC
+
+
+def evaluate_job(attempt: AttemptFolder, spec: EvalSpec, log: JobLog) -> None:
+    families = _families(spec)
+    modes: list[Mode] = ["own", "held_out"] if spec.is_held_out_wording else ["own"]
+    verifier = input_folder(attempt, "verifier")
+    if verifier is not None:
+        modes.append("critic")
+    elif spec.verifier is not None:
+        raise JobRefused("bad_input", f"the spec names the verifier {spec.verifier!r}, but the order has no such input")
+    num_all = len(families) * (spec.num_problems * (len(modes) - ("critic" in modes)) + CRITIC_SAMPLES * bool(verifier))
+    log.write("job.started", step=0, num_steps=num_all, world_size=1, device="cpu")
+    progress = _Progress(log, num_all)
+    started = time.monotonic()
+    report = asyncio.run(_measure(input_required(attempt, "model"), verifier, spec, families, modes, progress))
+    result = report_json(report, model=spec.model, command=_command(spec), seconds=time.monotonic() - started)
+    log.write("eval", step=num_all, result=result | _details(report, spec))
+    log.write("job.finished", step=num_all, is_complete=True)
+
+
+def _families(spec: EvalSpec) -> list[str]:
+    known = evaluated_families()
+    if unknown := [name for name in spec.families if name not in known]:
+        raise JobRefused("bad_spec", f"no family is called {unknown[0]!r}", cure=f"there are: {', '.join(known)}")
+    return spec.families or known
+
+
+async def _measure(
+    model: Path, verifier: Path | None, spec: EvalSpec, families: list[str], modes: list[Mode], progress: _Progress
+) -> Report:
+    try:
+        policy = policy_load(model, verifier)
+    except (FileNotFoundError, KeyError, ValueError) as error:
+        raise JobRefused("bad_input", f"an input is no checkpoint of ours: {error}") from error
+    await policy.tools.start()
+    try:
+        return await benchmark(
+            policy.orchestrator,
+            families=families,
+            num=spec.num_problems,
+            num_critic=CRITIC_SAMPLES,
+            modes=modes,
+            seed_start=spec.seed_start,
+            on_outcome=progress.one,
+        )
+    finally:
+        await policy.tools.close()
+        policy.engine.close()
+
+
+class _Progress:
+    """Tells how far it is, and the share of right answers so far."""
+
+    def __init__(self, log: JobLog, num_all: int) -> None:
+        self._log, self._num_all = log, num_all
+        self._num, self._num_right = 0, 0
+        self._started = self._told_at = time.monotonic()
+
+    def one(self, is_right: bool) -> None:
+        self._num += 1
+        self._num_right += is_right
+        now = time.monotonic()
+        if now - self._told_at < REPORT_SECONDS and self._num < self._num_all:
+            return
+        self._told_at = now
+        left = (now - self._started) / self._num * (self._num_all - self._num)
+        values = {"share_right": round(self._num_right / self._num, 4), "num_problems": self._num}
+        self._log.write("metric", step=self._num, values=values, eta_seconds=round(left, 1))
+
+
+def _command(spec: EvalSpec) -> str:
+    families = f" --families {','.join(spec.families)}" if spec.families else ""
+    modes = "own,held_out" if spec.is_held_out_wording else "own"
+    return f"python -m gpu_node evaluate --model-path {spec.model} --n {spec.num_problems} --modes {modes}{families}"
+
+
+def _details(report: Report, spec: EvalSpec) -> dict[str, Any]:
+    return {
+        "seed_start": spec.seed_start,
+        "num_problems": spec.num_problems,
+        "problems": report.problems[:PROBLEMS_TOLD_MAX],
+        "num_problems_left_out": max(0, len(report.problems) - PROBLEMS_TOLD_MAX),
+    }

@@ -1,0 +1,173 @@
+"""A job's training rows: drawn from our problem families, or read from a file of JSON lines, in the chat format.
+
+A line is an object with `question` and `answer` (optionally `thought`), with `messages` (the assistant's turns are
+learnt), or with `text` (learnt whole). For a verifier each row also says `is_right`; rows of families get it by
+construction: half of them have a digit of the question changed, so that what was done no longer answers it.
+The same DataSpec gives the same rows on every node. No torch. Not here: batches (gpu_node/data/packing.py).
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from gpu_node.data.chat_format import TrainedCall, render_dialogue, render_example, render_text, special_ids
+from gpu_node.data.families.registry import families_load
+from gpu_node.data.packing import Row, RowPool, pool_build
+from gpu_node.data.synthetic import examples
+from gpu_node.protocol.job_spec import DataSpec, Objective
+from gpu_node.training.job_errors import JobRefused, bad_data
+
+REPORT_ROWS = 500  # a log line each so many rows: drawing them runs their tools
+LINE_BYTES_MAX = 1_048_576
+SHAPES = '{"question": …, "answer": …}, {"messages": […]} or {"text": …}'
+
+Report = Callable[[str], None]
+
+
+def pool_make(
+    spec: DataSpec, *, objective: Objective, tokenizer: Tokenizer, file: Path | None, report: Report = lambda _: None
+) -> RowPool:
+    """Raises JobRefused (bad_data, bad_spec, bad_input)."""
+    rows = rows_make(spec, objective=objective, tokenizer=tokenizer, file=file)
+
+    def told() -> Iterator[Row]:
+        for number, row in enumerate(rows, start=1):
+            if number % REPORT_ROWS == 0:
+                report(f"{number} rows")
+            yield row
+
+    try:
+        return pool_build(told(), tokens_max=spec.row_tokens_max)
+    except JobRefused:
+        raise
+    except ValueError as error:
+        raise bad_data(f"the data gives {error}", "widen data.families, data.num_rows or the file") from error
+
+
+def rows_make(spec: DataSpec, *, objective: Objective, tokenizer: Tokenizer, file: Path | None) -> Iterator[Row]:
+    if spec.source == "file":
+        if file is None:
+            raise JobRefused("bad_input", "data.source is 'file', but the order has no input 'data'")
+        drawn = _rows_of_file(file, spec, tokenizer, objective)
+    else:
+        drawn = _rows_of_families(spec, tokenizer)
+        if objective == "verifier":
+            drawn = _judged(drawn, tokenizer, seed=spec.seed_start)
+    if objective != "pretrain":
+        return drawn
+    return (Row(ids=row.ids, weights=[0.0] + [1.0] * (len(row.ids) - 1), group=row.group) for row in drawn)
+
+
+def families_check(families: list[str]) -> None:
+    known = families_load()
+    if unknown := [name for name in families if name not in known]:
+        cure = f"there are: {', '.join(known)}"
+        raise JobRefused("bad_spec", f"no family is called {', '.join(map(repr, unknown))}", cure=cure)
+
+
+# Families
+
+
+def _rows_of_families(spec: DataSpec, tokenizer: Tokenizer) -> Iterator[Row]:
+    families_check(spec.families)
+    drawn = examples(tokenizer, seed_start=spec.seed_start, count=spec.num_rows, families=spec.families or None)
+    fitting = (row for row in drawn if len(row.ids) <= spec.row_tokens_max)
+    return (Row(ids=row.ids, weights=row.weights, group=row.family) for row in fitting)
+
+
+def _judged(rows: Iterator[Row], tokenizer: Tokenizer, *, seed: int) -> Iterator[Row]:
+    """Each row judged at its last id; every second one made wrong where it can be."""
+    ids, rng = special_ids(tokenizer), random.Random(seed)
+    digits = [id_ for digit in "0123456789" if (id_ := tokenizer.token_to_id(digit)) is not None]
+    for number, row in enumerate(rows):
+        read = list(row.ids)
+        asked_until = read.index(ids.assistant) if ids.assistant in read else 0
+        places = [place for place in range(asked_until) if read[place] in digits]
+        is_right = number % 2 == 0 or not places
+        if not is_right:
+            place = rng.choice(places)
+            read[place] = rng.choice([digit for digit in digits if digit != read[place]])
+        yield judged_row(read, is_right=is_right, group=row.group)
+
+
+def judged_row(ids: list[int], *, is_right: bool, group: str) -> Row:
+    weights = [0.0] * (len(ids) - 1) + [1.0]
+    return Row(ids=ids, weights=weights, labels=[float(is_right)] * len(ids), group=group)
+
+
+# A file
+
+
+def _rows_of_file(path: Path, spec: DataSpec, tokenizer: Tokenizer, objective: Objective) -> Iterator[Row]:
+    with path.open("rb") as file:
+        for number, line in enumerate(islice(file, spec.num_rows), start=1):
+            if not line.strip():
+                continue
+            place = f"{path.name}, line {number}"
+            record = _record(line, place)
+            ids, weights = _rendered(record, tokenizer, place)
+            if len(ids) > spec.row_tokens_max:
+                cure = "shorten the row, or raise data.row_tokens_max"
+                raise bad_data(f"{place}: {len(ids)} tokens, but data.row_tokens_max is {spec.row_tokens_max}", cure)
+            if objective == "verifier":
+                if not isinstance(record.get("is_right"), bool):
+                    raise bad_data(
+                        f"{place}: no `is_right`", "a verifier learns from rows that say is_right: true/false"
+                    )
+                yield judged_row(ids, is_right=record["is_right"], group=path.name)
+            else:
+                yield Row(ids=ids, weights=weights, group=path.name)
+
+
+def _record(line: bytes, place: str) -> dict[str, Any]:
+    if len(line) > LINE_BYTES_MAX:
+        raise bad_data(f"{place}: over {LINE_BYTES_MAX} bytes", "one JSON object a line")
+    try:
+        record = json.loads(line)
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise bad_data(f"{place}: no JSON: {error}", f"one JSON object a line: {SHAPES}") from error
+    if not isinstance(record, dict):
+        raise bad_data(f"{place}: a {type(record).__name__}, no object", f"one JSON object a line: {SHAPES}")
+    return record
+
+
+def _rendered(record: dict[str, Any], tokenizer: Tokenizer, place: str) -> tuple[list[int], list[float]]:
+    if "messages" in record:
+        try:
+            return render_dialogue(tokenizer, record["messages"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise bad_data(f"{place}: bad messages: {error}", "each message needs role and content") from error
+    if "text" in record:
+        return render_text(tokenizer, _text(record, "text", place))
+    return render_example(
+        tokenizer,
+        question=_text(record, "question", place),
+        thought=_text(record, "thought", place) if record.get("thought") else "",
+        calls=_calls(record, place),
+        conclusion=_text(record, "conclusion", place) if record.get("conclusion") else "",
+        answer=_text(record, "answer", place),
+    )
+
+
+def _calls(record: dict[str, Any], place: str) -> list[TrainedCall]:
+    """Tool calls with their results, as a `generate` job writes them."""
+    try:
+        return [TrainedCall(call["name"], call["arguments"], call["result"]) for call in record.get("calls", [])]
+    except (KeyError, TypeError) as error:
+        cure = "each call needs name, arguments (JSON text) and result"
+        raise bad_data(f"{place}: bad calls: {error!r}", cure) from error
+
+
+def _text(record: dict[str, Any], name: str, place: str) -> str:
+    value = record.get(name)
+    if isinstance(value, str) and value:
+        return value
+    found = f"{name!r} is a {type(value).__name__}" if name in record else f"no column {name!r} (has {sorted(record)})"
+    raise bad_data(f"{place}: {found}", f"each line is {SHAPES}")

@@ -1,0 +1,105 @@
+"""What a job would need is known before it starts; its rows are shown exactly as the model reads them."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from gpu_node.data.chat_format import QUESTION_WEIGHT
+from gpu_node.data.problem import HELD_OUT_SEED_FIRST
+from gpu_node.model.config import PRESETS
+from gpu_node.model.transformer import Transformer
+from gpu_node.protocol import job_spec
+from gpu_node.protocol.job_spec import DataSpec, EvalSpec, TrainSpec
+from gpu_node.protocol.plan import Plan, PlanRequest, Preview, PreviewRequest
+from gpu_node.training.memory_plan import NodeRoom, num_parameters, plan_make
+from tests.gpu_node.artifact_server import artifacts_served
+from tests.gpu_node.job_node import data_folder, error_of
+from tests.gpu_node.scripted_node import cast, node_of, served
+
+GIB = 2**30
+SMALL = NodeRoom(device="cpu", num_devices=1, memory_bytes=8 * GIB, disk_bytes=100 * GIB)
+H100 = NodeRoom(device="cuda", num_devices=8, memory_bytes=80 * GIB, disk_bytes=1000 * GIB, tokens_per_second=1e5)
+
+
+@pytest.fixture
+async def client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    async with served(node_of(cast(), tmp_path)) as url, httpx.AsyncClient(base_url=url, timeout=30) as http:
+        yield http
+
+
+def cure_of(plan: Plan, name: str) -> str:
+    (check,) = [check for check in plan.checks if check.name == name]
+    assert not check.is_ok, check
+    return check.cure
+
+
+def test_the_wire_and_the_data_agree_on_where_held_out_seeds_start() -> None:
+    assert job_spec.HELD_OUT_SEED_FIRST == HELD_OUT_SEED_FIRST
+
+
+def test_parameters_are_counted_to_the_last_one() -> None:
+    assert num_parameters(PRESETS["nano"]) == Transformer(PRESETS["nano"]).num_parameters
+
+
+def test_a_nano_model_fits_a_laptop_and_13b_does_not() -> None:
+    assert plan_make(TrainSpec(), SMALL).is_ok
+    large = plan_make(TrainSpec(model_size="13b"), SMALL)
+    assert "smaller model_size or more ranks" in cure_of(large, "memory")
+    assert large.memory_needed_bytes > 13e9 * 12
+
+
+def test_a_batch_that_is_too_large_is_told_what_would_fit() -> None:
+    spec = TrainSpec(model_size="1b", batch_tokens=262_144)
+    cure = cure_of(plan_make(spec, H100), "memory")
+    fitting = int(cure.removeprefix("set batch_tokens to ").removesuffix(" or less"))
+    assert plan_make(spec.model_copy(update={"batch_tokens": fitting}), H100).is_ok
+
+
+def test_ranks_share_the_state() -> None:
+    alone = plan_make(TrainSpec(model_size="7b"), H100)
+    gang = plan_make(TrainSpec(model_size="7b", ranks_per_node=8), H100)
+    assert not alone.is_ok
+    assert gang.is_ok
+    assert gang.seconds_estimated == pytest.approx(200 * 4096 / 1e5)
+
+
+def test_unknown_families_and_too_many_ranks_are_named() -> None:
+    data = DataSpec(families=["gcd", "astrology"])
+    assert "gcd" in cure_of(plan_make(TrainSpec(data=data), SMALL), "data")
+    assert "gcd" in cure_of(plan_make(EvalSpec(model="m", families=["astrology"]), SMALL), "data")
+    assert cure_of(plan_make(TrainSpec(ranks_per_node=16), H100), "device") == "set ranks_per_node to 8 or less"
+
+
+async def test_a_plan_over_the_wire(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/plan", content=PlanRequest(spec=TrainSpec()).model_dump_json())
+    plan = Plan.model_validate(answer.json())
+    assert plan.num_parameters == num_parameters(PRESETS["nano"])
+    assert plan.memory_available_bytes > 0
+    refused = await client.put("/jobs/job_1?epoch=1", json={"spec": TrainSpec(model_size="13b").model_dump()})
+    assert error_of(refused) == (422, "does_not_fit")
+
+
+async def test_a_preview_shows_the_row_with_its_weights(client: httpx.AsyncClient) -> None:
+    asked = PreviewRequest(data=DataSpec(families=["gcd"]), num_rows=2)
+    preview = Preview.model_validate((await client.post("/preview", content=asked.model_dump_json())).json())
+    assert [row.family for row in preview.rows] == ["gcd", "gcd"]
+    row = preview.rows[0]
+    assert row.num_tokens == len(row.tokens)
+    assert row.tokens[1].text == "<|user|>"
+    assert {token.weight for token in row.tokens} == {0.0, QUESTION_WEIGHT, 1.0}
+
+
+async def test_a_preview_of_a_file_names_the_bad_line(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    with artifacts_served() as store:
+        good = store.take(data_folder(tmp_path / "good"))
+        asked = PreviewRequest(data=DataSpec(source="file"), num_rows=3, file=good)
+        rows = (await client.post("/preview", content=asked.model_dump_json())).json()["rows"]
+        assert "".join(token["text"] for token in rows[2]["tokens"]).endswith(
+            "What is 2 + 1?<|end|><|assistant|>3<|end|>"
+        )
+        bad = store.take(data_folder(tmp_path / "bad", [{"question": "x", "answer": "y"}, "not json"]))
+        refused = await client.post("/preview", content=asked.model_copy(update={"file": bad}).model_dump_json())
+        assert error_of(refused) == (422, "bad_data")
+        assert "rows.jsonl, line 2" in refused.json()["error"]["message"]
