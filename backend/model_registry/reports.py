@@ -85,7 +85,8 @@ def share_of(fields: dict[str, Any]) -> Share:
 
 
 def reports_newest() -> QuerySet[EvalReport]:
-    return EvalReport.objects.select_related("model_version", "baseline").defer("result").order_by("-id")
+    read = EvalReport.objects.filter(n__gt=0)  # not those from before the figures were read
+    return read.select_related("model_version", "baseline").defer("result").order_by("-id")
 
 
 def report_get(report_id: int) -> EvalReport:
@@ -170,26 +171,27 @@ _UNKNOWN = SampleAnswer(is_right=None, given=None)
 
 
 def samples_compare(a: EvalReport, b: EvalReport) -> list[SamplePair]:
-    """Problems that the two answered differently, as far as both reports keep their answers; those that only one was
-    right on come first."""
+    """Problems that the two answered differently and not both right, as far as the reports keep their answers; those
+    that only one was right on come first."""
     ours, theirs = _samples(a.result), _samples(b.result)
     pairs = []
     for key in sorted(ours.keys() | theirs.keys()):
         one, other = ours.get(key), theirs.get(key)
         known = (one or other or ("", _UNKNOWN))[0]
         pair = (one[1] if one else _UNKNOWN, other[1] if other else _UNKNOWN)
-        if pair[0] != pair[1]:
+        if pair[0] != pair[1] and not (pair[0].is_right and pair[1].is_right):
             pairs.append(SamplePair(family=key[0], question=key[1], known=known, a=pair[0], b=pair[1]))
     pairs.sort(key=lambda p: None in (p.a.is_right, p.b.is_right) or p.a.is_right == p.b.is_right)
     return pairs[:SAMPLES_SHOWN_MAX]
 
 
 def _samples(result: dict[str, Any]) -> dict[tuple[str, str], tuple[str, SampleAnswer]]:
-    """(family, question) -> (known answer, what was given). A family's `samples` hold right and wrong answers; a
-    report without them has only a few of its wrong ones."""
+    """(family, question) -> (known answer, what was given). A job's report lists its `problems`, right and wrong; the
+    command's has only a few wrong ones of each family."""
+    rows = [(row["family"], wrong) for row in result["families"] for wrong in row.get("wrong", [])]
+    rows += [(problem["family"], problem) for problem in result.get("problems", [])]
     found = {}
-    for row in result["families"]:
-        for sample in [*row.get("wrong", []), *row.get("samples", [])]:
-            answer = SampleAnswer(is_right=bool(sample.get("is_right", False)), given=str(sample["given"]))
-            found[str(row["family"]), str(sample["question"])] = (str(sample["known"]), answer)
+    for family, row in rows:
+        answer = SampleAnswer(is_right=bool(row.get("is_right", False)), given=str(row["given"]))
+        found[str(family), str(row["question"])] = (str(row["known"]), answer)
     return found

@@ -81,6 +81,22 @@ def test_answers_that_differ_are_shown_side_by_side() -> None:
     assert pairs == {"1 + 3": ("7", "8"), "3 + 1": (None, "")}
 
 
+def test_what_only_one_was_right_on_comes_first() -> None:
+    def report(name: str, answers: dict[str, tuple[str, bool]]) -> EvalReport:
+        problems = [
+            {"family": "algebra", "mode": "own", "seed": 1, "question": q, "known": "4", "given": g, "is_right": right}
+            for q, (g, right) in answers.items()
+        ]
+        result = result_of({"algebra": 48}) | {"problems": problems}
+        return report_add(version=version_of(name), result=result, spec=SPEC)
+
+    a = report("a", {"1 + 3": ("5", False), "2 + 2": ("4", True), "3 + 1": ("4", True)})
+    b = report("b", {"1 + 3": ("6", False), "2 + 2": ("5", False), "3 + 1": ("4.0", True)})
+    pairs = samples_compare(a, b)
+    assert [pair.question for pair in pairs] == ["2 + 2", "1 + 3"]
+    assert (pairs[0].a.is_right, pairs[0].b.is_right) == (True, False)
+
+
 @given(st.integers(0, 500), st.integers(0, 500))
 def test_the_two_sides_agree_on_intervals(one: int, other: int) -> None:
     right, n = min(one, other), max(one, other)
