@@ -53,6 +53,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/jobs/<str:job_id>/metrics", jobs.JobMetricsApi.as_view()),
     path("api/jobs/<str:job_id>/log", jobs.JobLogApi.as_view()),
     path("api/jobs/<str:job_id>/checkpoints", jobs.JobCheckpointsApi.as_view()),
+    path("api/jobs/<str:job_id>/checkpoints/<int:step>/register", jobs.JobCheckpointRegisterApi.as_view()),
     path("api/jobs/<str:job_id>/cancel", jobs.JobCancelApi.as_view()),
     path("api/jobs/<str:job_id>/pause", jobs.JobPauseApi.as_view()),
     path("api/jobs/<str:job_id>/resume", jobs.JobResumeApi.as_view()),

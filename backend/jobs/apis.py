@@ -18,6 +18,7 @@ from backend.core.errors import NotAllowed
 from backend.jobs import reading, schedules, services, tell
 from backend.jobs.planning import job_plan, job_preview
 from backend.jobs.presets import spec_schema
+from backend.jobs.reports import checkpoint_register
 from backend.jobs.serializers import (
     JobCheckpointSerializer,
     JobDetailSerializer,
@@ -166,6 +167,22 @@ class JobCheckpointsApi(APIView):
         return Response(reading.checkpoints_read(job_id))
 
 
+class JobCheckpointRegisterApi(APIView):
+    class Input(serializers.Serializer[Any]):
+        name = serializers.CharField(max_length=64, required=False, help_text="none: made from the job and the step")
+        description = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
+
+    class Output(serializers.Serializer[Any]):
+        name = serializers.CharField()
+        manifest_sha256 = serializers.CharField()
+
+    @extend_schema(request=Input, responses=Output)
+    def post(self, request: Request, job_id: str, step: int) -> Response:
+        operator_of(request)
+        version = checkpoint_register(job_id, step, **_parsed(self.Input, request.data))
+        return Response(self.Output(version).data)
+
+
 class WishInput(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
 
@@ -252,6 +269,7 @@ class JobPlanApi(APIView):
 class JobPreviewApi(APIView):
     class Input(serializers.Serializer[Any]):
         data = serializers.DictField(help_text="the spec's `data`")  # type: ignore[assignment]  # a field of that name
+        objective = serializers.ChoiceField(["pretrain", "sft", "verifier"], default="sft")
         num_rows = serializers.IntegerField(min_value=1, max_value=20, default=5)
         node_name = serializers.CharField(max_length=64, required=False)
 
@@ -259,11 +277,8 @@ class JobPreviewApi(APIView):
     def post(self, request: Request) -> Response:
         operator_of(request)
         given = _parsed(self.Input, request.data)
-        return Response(
-            async_to_sync(job_preview)(
-                data=given["data"], num_rows=given["num_rows"], node_name=given.get("node_name", "")
-            )
-        )
+        data = given.pop("data")
+        return Response(async_to_sync(job_preview)(data=data, node_name=given.pop("node_name", ""), **given))
 
 
 class ScheduleListApi(APIView):

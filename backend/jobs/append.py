@@ -13,12 +13,12 @@ from itertools import groupby
 from typing import Any, assert_never
 
 import structlog
-from django.db import transaction
+from django.db import DataError, transaction
 from django.utils import timezone
 
 from backend.jobs.bell import job_ring
 from backend.jobs.models import Attempt, AttemptNode, Checkpoint, Job, JobEvent, Metric
-from backend.jobs.outcome import attempt_settle
+from backend.jobs.outcome import attempt_lost, attempt_settle
 from backend.jobs.states import job_move
 from backend.nodes.models import Node
 from gpu_node.protocol import job_frames as wire
@@ -34,7 +34,18 @@ S = Job.Status
 
 def frames_append(node: Node, frames: Iterable[wire.JobFrame]) -> int:
     """Appends the frames of one node in order; how many were new and not refused."""
-    return sum(_job_append(node, job_id, list(of_job)) for job_id, of_job in groupby(frames, lambda f: f.job_id))
+    return sum(_job_tell(node, job_id, list(of_job)) for job_id, of_job in groupby(frames, lambda f: f.job_id))
+
+
+def _job_tell(node: Node, job_id: str, frames: list[wire.JobFrame]) -> int:
+    try:
+        return _job_append(node, job_id, frames)
+    except (DataError, ValueError, OverflowError) as error:
+        # Well-formed, yet nothing that a row can hold: one job must not hold up the journal of its node for ever.
+        log.exception("job.frames_not_storable", job_id=job_id, node=node.name)
+        reason = f"the node {node.name} sent what cannot be stored: {error!r}"
+        attempt_lost(job_id, epoch=max(frame.epoch for frame in frames), reason=reason)
+        return 0
 
 
 @transaction.atomic

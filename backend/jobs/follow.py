@@ -73,6 +73,10 @@ async def follow_node(node: Node, *, seconds_max: float = FOLLOW_SECONDS) -> Non
     except (NodeUnreachable, NodeRefused) as failure:
         error = str(failure)
         log.warning("node.not_followed", node=node.name, error=error)
+    except Exception as failure:
+        # Ours to mend; the other nodes are followed all the same, and this one again at the next tick.
+        error = f"following failed: {failure!r}"
+        log.exception("node.follow_failed", node=node.name)
     await service_call(_release, node, owner, error)
 
 

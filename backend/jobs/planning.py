@@ -5,13 +5,15 @@ Both ask a node, which alone knows its device and its data. Not here: placing (p
 
 from typing import Any
 
+from backend.core.artifacts import signed_for_reading
 from backend.core.errors import ApplicationError, ServiceUnavailable
 from backend.core.threads import service_call
+from backend.jobs.inputs import inputs_of
 from backend.jobs.services import spec_parse
 from backend.nodes.client import NodeClient, NodeRefused, NodeUnreachable
 from backend.nodes.models import Node
 from backend.nodes.services import node_address, nodes_ready_for_jobs
-from gpu_node.protocol.job_spec import DataSpec, JobSpec
+from gpu_node.protocol.job_spec import GenerateSpec, JobSpec, Objective
 from gpu_node.protocol.plan import Plan, PlanRequest, Preview, PreviewRequest
 
 MILLISECONDS_PER_HOUR = 3_600_000
@@ -60,11 +62,14 @@ async def job_plan(*, spec: dict[str, Any], node_name: str) -> dict[str, Any]:
     }
 
 
-async def job_preview(*, data: dict[str, Any], num_rows: int, node_name: str) -> dict[str, Any]:
-    checked = spec_parse({"kind": "generate", "data": data}).data  # type: ignore[union-attr]
-    assert isinstance(checked, DataSpec)
+async def job_preview(*, data: dict[str, Any], objective: Objective, num_rows: int, node_name: str) -> dict[str, Any]:
+    spec = spec_parse({"kind": "generate", "data": data})
+    assert isinstance(spec, GenerateSpec)
+    inputs = await service_call(inputs_of, spec)
+    file = await service_call(signed_for_reading, inputs["data"]) if "data" in inputs else None
     node = await service_call(_node, node_name)
-    preview = await _asked(node, PreviewRequest(data=checked, num_rows=num_rows))
+    request = PreviewRequest(data=spec.data, objective=objective, file=file, num_rows=num_rows)
+    preview = await _asked(node, request)
     return {**preview.model_dump(mode="json"), "node_name": node.name}
 
 

@@ -171,7 +171,7 @@ def web_child(plan: Plan) -> Child:
 
 
 def worker_child(plan: Plan) -> Child:
-    command = [sys.executable, "-m", "celery", "-A", "worker.app", "worker", "--concurrency", "2", "--loglevel", "INFO"]
+    command = [sys.executable, "-m", "celery", "-A", "worker.app", "worker", "--concurrency", "3", "--loglevel", "INFO"]
     return Child("worker", [*command, "--without-mingle"], backend_env(plan), is_ready=_at_once)
 
 

@@ -9,7 +9,7 @@ Not here: run frames (frames.py), the specs (job_spec.py).
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from gpu_node.protocol.frames import Wire
 from gpu_node.protocol.manifest import Manifest
@@ -47,6 +47,12 @@ class Metric(Wire):
     step: int
     values: dict[str, float] = Field(max_length=METRICS_MAX)
     eta_seconds: float | None = None
+
+    @field_validator("values", mode="before")
+    @classmethod
+    def _without_gaps(cls, values: Any) -> Any:
+        """JSON knows no NaN: what was none is null in a line, and is left out."""
+        return {name: v for name, v in values.items() if v is not None} if isinstance(values, dict) else values
 
 
 class Log(Wire):

@@ -1,6 +1,7 @@
 """Every route with an id, asked by somebody else, says 404: generated from the URLconf, so a new route is held too."""
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -20,6 +21,8 @@ from tests.backend.conftest import MODEL, PRICE
 
 # Routes whose parameter names nothing that belongs to an account.
 NOBODYS = {"v1/models/<path:model_id>", "welcome/<str:token>"}
+# What only operators see, all of it: the scopes `jobs` and `admin` are staff's to give.
+OPERATORS = ("api/jobs", "api/nodes", "api/schedules", "api/models/", "api/promotions", "api/reports", "api/aliases")
 METHODS = ("get", "post", "put", "patch", "delete")
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -27,8 +30,27 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def routes_with_an_id() -> Iterator[str]:
     for pattern in urls.urlpatterns:
-        if isinstance(pattern, URLPattern) and pattern.pattern.converters and str(pattern.pattern) not in NOBODYS:
-            yield str(pattern.pattern)
+        route = str(pattern.pattern)
+        if isinstance(pattern, URLPattern) and pattern.pattern.converters and route not in NOBODYS:
+            if not route.startswith(OPERATORS):
+                yield route
+
+
+def operator_routes() -> list[str]:
+    routes = [str(pattern.pattern) for pattern in urls.urlpatterns]
+    return sorted(route for route in routes if route.startswith(OPERATORS) and not route.startswith("api/models"))
+
+
+@pytest.mark.parametrize("route", operator_routes())
+def test_a_customer_gets_nothing_of_the_operators(route: str) -> None:
+    account = account_create(name="customer", owner=None)
+    _, raw = api_key_create(account_id=account.id, name="all of a customer's", scopes=["inference", "usage"])
+    client = Client(headers={"authorization": f"Bearer {raw}"})
+    path = "/" + re.sub(r"<int:\w+>", "1", re.sub(r"<str:\w+>", "job_aaaaaaaa", route))
+    statuses = {m: getattr(client, m)(path, "{}", content_type="application/json").status_code for m in METHODS[1:]}
+    statuses["get"] = client.get(path).status_code
+    assert set(statuses.values()) <= {403, 405}, statuses
+    assert 403 in statuses.values()
 
 
 @pytest.fixture

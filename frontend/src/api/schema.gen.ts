@@ -4,6 +4,22 @@
  */
 
 export interface paths {
+    "/api/aliases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["aliases_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/artifacts": {
         parameters: {
             query?: never;
@@ -127,6 +143,22 @@ export interface paths {
         get: operations["api_jobs_checkpoints_list"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{job_id}/checkpoints/{step}/register": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["api_jobs_checkpoints_register_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -348,7 +380,72 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: operations["api_models_list"];
+        get: operations["models_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["api_models_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{name}/deployments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["api_models_deployments_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{name}/deployments/{node}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete: operations["api_models_deployments_destroy"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{name}/gates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description May this version answer under the alias: every gate, green or red, with its reason. */
+        get: operations["api_models_gates_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -416,6 +513,87 @@ export interface paths {
         get?: never;
         put?: never;
         post: operations["api_nodes_start_lines_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/promotions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["promotions_list"];
+        put?: never;
+        post: operations["api_promotions_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/promotions/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["api_promotions_rollback_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["reports_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reports/{report_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["api_reports_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reports/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Two reports, family by family and answer by answer. */
+        get: operations["api_reports_compare_retrieve"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -538,6 +716,14 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Alias: {
+            alias: string;
+            model: string | null;
+            /** @description Where one click leads back to. */
+            rollback_to: string | null;
+            /** @description The version that becomes it when a node is ready. */
+            waiting: string | null;
+        };
         Artifact: {
             /** @description of the manifest: what specs name */
             sha256: string;
@@ -578,6 +764,35 @@ export interface components {
          * @enum {string}
          */
         CanEnum: "cancel" | "pause" | "resume" | "requeue" | "clone";
+        /** @description b beside a; `difference` is b's share less a's, with its 95 % interval. */
+        Compared: {
+            name: string;
+            a: components["schemas"]["Share"];
+            b: components["schemas"]["Share"];
+            /** Format: double */
+            difference: number;
+            /** Format: double */
+            difference_low: number;
+            /** Format: double */
+            difference_high: number;
+            verdict: components["schemas"]["ComparedVerdictEnum"];
+        };
+        /**
+         * @description * `better` - better
+         *     * `worse` - worse
+         *     * `same` - same
+         *     * `unmeasured` - unmeasured
+         * @enum {string}
+         */
+        ComparedVerdictEnum: "better" | "worse" | "same" | "unmeasured";
+        Comparison: {
+            a: components["schemas"]["Report"];
+            b: components["schemas"]["Report"];
+            is_same_problems: boolean;
+            totals: components["schemas"]["Compared"][];
+            families: components["schemas"]["Compared"][];
+            samples: components["schemas"]["SamplePair"][];
+        };
         Conversation: {
             id?: string;
             title: string;
@@ -606,6 +821,29 @@ export interface components {
             readonly created_at: string;
             last_run: components["schemas"]["LastRun"] | null;
         };
+        Deployment: {
+            node: string;
+            engine?: components["schemas"]["EngineEnum"];
+            state?: components["schemas"]["DeploymentStateEnum"];
+            reason?: string;
+            /** Format: date-time */
+            readonly state_since: string;
+        };
+        /**
+         * @description * `wanted` - Wanted
+         *     * `loading` - Loading
+         *     * `ready` - Ready
+         *     * `failed` - Failed
+         *     * `unloading` - Unloading
+         * @enum {string}
+         */
+        DeploymentStateEnum: "wanted" | "loading" | "ready" | "failed" | "unloading";
+        /**
+         * @description * `torch` - Torch
+         *     * `vllm` - Vllm
+         * @enum {string}
+         */
+        EngineEnum: "torch" | "vllm";
         FirstQuestion: {
             question: string;
             /** @default true */
@@ -630,6 +868,23 @@ export interface components {
             }[];
             /** @description True when the last frame of the run is among them. */
             is_complete: boolean;
+        };
+        Gate: {
+            name: string;
+            is_ok: boolean;
+            message: string;
+            cure: string;
+            /** @description False: a warning. */
+            is_blocking: boolean;
+        };
+        Gates: {
+            alias: string;
+            model: string;
+            serving?: string | null;
+            is_ok: boolean;
+            gates: components["schemas"]["Gate"][];
+            candidate_report: components["schemas"]["Report"] | null;
+            serving_report: components["schemas"]["Report"] | null;
         };
         Job: {
             id: string;
@@ -703,6 +958,16 @@ export interface components {
             committed_at: string | null;
             /** Format: date-time */
             pruned_at: string | null;
+        };
+        JobCheckpointRegisterInput: {
+            /** @description none: made from the job and the step */
+            name?: string;
+            /** @default  */
+            description: string;
+        };
+        JobCheckpointRegisterOutput: {
+            name: string;
+            manifest_sha256: string;
         };
         /**
          * @description * `uploading` - uploading
@@ -881,6 +1146,8 @@ export interface components {
             data: {
                 [key: string]: unknown;
             };
+            /** @default sft */
+            objective: components["schemas"]["ObjectiveEnum"];
             /** @default 5 */
             num_rows: number;
             node_name?: string;
@@ -968,6 +1235,17 @@ export interface components {
          * @enum {string}
          */
         LastRunStatusEnum: "queued" | "running" | "finished" | "failed" | "cancelled";
+        /** @description data + code + config + parent -> job -> checkpoint. */
+        Lineage: {
+            parent?: string | null;
+            job_id?: string;
+            step?: number | null;
+            data_sha256?: string;
+            code_version?: string;
+            config: {
+                [key: string]: unknown;
+            };
+        };
         MeOutput: {
             user: components["schemas"]["MeOutputPerson"] | null;
             account: components["schemas"]["MeOutputPayer"];
@@ -1003,6 +1281,13 @@ export interface components {
             };
             can: string[];
             cannot: string[];
+            /** @description Only for staff. */
+            staff?: components["schemas"]["StaffFields"];
+        };
+        ModelDeploymentsInput: {
+            node: string;
+            /** @default torch */
+            engine: components["schemas"]["EngineEnum"];
         };
         /**
          * @description * `reasoner` - Reasoner
@@ -1097,6 +1382,13 @@ export interface components {
         NodeStateEnum: "ready" | "unreachable" | "lost" | "draining" | "cordoned" | "never_reached" | "foreign";
         NullEnum: null;
         /**
+         * @description * `pretrain` - pretrain
+         *     * `sft` - sft
+         *     * `verifier` - verifier
+         * @enum {string}
+         */
+        ObjectiveEnum: "pretrain" | "sft" | "verifier";
+        /**
          * @description * `` - Open
          *     * `finished` - Finished
          *     * `cancelled` - Cancelled
@@ -1122,6 +1414,39 @@ export interface components {
             /** Format: double */
             weight: number;
         };
+        /** @description The audit line: which alias went where, who said so, why, and on which evidence. */
+        Promotion: {
+            readonly id: number;
+            alias: string;
+            model: string;
+            replaces?: string | null;
+            rollback_to?: string | null;
+            is_rollback?: boolean;
+            state?: components["schemas"]["PromotionStateEnum"];
+            error?: string;
+            /** @description A person; null: the first seed. */
+            promoted_by?: string | null;
+            reason: string;
+            gates: components["schemas"]["Gate"][];
+            candidate_report: number | null;
+            serving_report: number | null;
+            /** Format: date-time */
+            readonly created_at: string;
+            /** Format: date-time */
+            effective_at?: string | null;
+        };
+        PromotionListInput: {
+            alias: string;
+            model: string;
+            reason: string;
+        };
+        /**
+         * @description * `waiting` - Waiting
+         *     * `effective` - Effective
+         *     * `failed` - Failed
+         * @enum {string}
+         */
+        PromotionStateEnum: "waiting" | "effective" | "failed";
         Question: {
             question: string;
             /** @default true */
@@ -1138,6 +1463,64 @@ export interface components {
              */
             tools: components["schemas"]["ToolsEnum"][];
         };
+        /** @description One measurement: `n` problems, the share right with tools, its 95 % interval, and what was asked. */
+        Report: {
+            readonly id: number;
+            model: string;
+            baseline?: string | null;
+            n?: number;
+            right?: number;
+            /** Format: double */
+            share?: number;
+            /** Format: double */
+            interval_low?: number;
+            /** Format: double */
+            interval_high?: number;
+            families: string[];
+            num_problems?: number;
+            /** Format: int64 */
+            seed_start?: number;
+            is_held_out_wording?: boolean;
+            verifier?: string;
+            problems_sha256?: string;
+            job_id?: string;
+            /** Format: date-time */
+            readonly created_at: string;
+        };
+        /** @description One measurement: `n` problems, the share right with tools, its 95 % interval, and what was asked. */
+        ReportDetail: {
+            readonly id: number;
+            model: string;
+            baseline?: string | null;
+            n?: number;
+            right?: number;
+            /** Format: double */
+            share?: number;
+            /** Format: double */
+            interval_low?: number;
+            /** Format: double */
+            interval_high?: number;
+            families: string[];
+            num_problems?: number;
+            /** Format: int64 */
+            seed_start?: number;
+            is_held_out_wording?: boolean;
+            verifier?: string;
+            problems_sha256?: string;
+            job_id?: string;
+            /** Format: date-time */
+            readonly created_at: string;
+            /** @description The node's report as it came. */
+            result: {
+                [key: string]: unknown;
+            };
+        };
+        RollbackInput: {
+            alias: string;
+            reason: string;
+            /** @description The version seen as served: a second click is then refused. */
+            expected?: string | null;
+        };
         /** @description The shape of `run_json`, for the schema. */
         Run: {
             id: string;
@@ -1148,7 +1531,7 @@ export interface components {
             allow_tools: boolean;
             verify: boolean;
             answer: string | null;
-            verdict: components["schemas"]["VerdictEnum"] | components["schemas"]["NullEnum"];
+            verdict: components["schemas"]["RunVerdictEnum"] | components["schemas"]["NullEnum"];
             /** Format: double */
             score: number | null;
             finish_reason: string | null;
@@ -1176,6 +1559,24 @@ export interface components {
          * @enum {string}
          */
         RunStatusEnum: "queued" | "running" | "finished" | "failed" | "cancelled";
+        /**
+         * @description * `accept` - accept
+         *     * `reject` - reject
+         *     * `abstain` - abstain
+         * @enum {string}
+         */
+        RunVerdictEnum: "accept" | "reject" | "abstain";
+        SampleAnswer: {
+            is_right: boolean | null;
+            given: string | null;
+        };
+        SamplePair: {
+            family: string;
+            question: string;
+            known: string;
+            a: components["schemas"]["SampleAnswer"];
+            b: components["schemas"]["SampleAnswer"];
+        };
         Schedule: {
             id: string;
             name: string;
@@ -1218,6 +1619,16 @@ export interface components {
          * @enum {string}
          */
         ScopesEnum: "inference" | "usage" | "jobs" | "admin";
+        Share: {
+            right: number;
+            n: number;
+            /** Format: double */
+            share: number;
+            /** Format: double */
+            interval_low: number;
+            /** Format: double */
+            interval_high: number;
+        };
         SpecPreset: {
             name: string;
             kind: string;
@@ -1232,6 +1643,19 @@ export interface components {
                 [key: string]: unknown;
             };
             presets: components["schemas"]["SpecPreset"][];
+        };
+        StaffFields: {
+            manifest_sha256: string;
+            num_bytes: number;
+            dtype: string;
+            /** @description The store holds its files, so that any node can load it. */
+            has_files: boolean;
+            /** Format: date-time */
+            created_at: string;
+            lineage: components["schemas"]["Lineage"];
+            ready_nodes: string[];
+            deployments: components["schemas"]["Deployment"][];
+            reports: components["schemas"]["Report"][];
         };
         /**
          * @description * `execute_python` - execute_python
@@ -1288,13 +1712,6 @@ export interface components {
             cost_nano_usd: number;
             num_runs: number;
         };
-        /**
-         * @description * `accept` - accept
-         *     * `reject` - reject
-         *     * `abstain` - abstain
-         * @enum {string}
-         */
-        VerdictEnum: "accept" | "reject" | "abstain";
         WishInput: {
             /** @default  */
             reason: string;
@@ -1308,6 +1725,25 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    aliases_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alias"][];
+                };
+            };
+        };
+    };
     api_artifacts_create: {
         parameters: {
             query?: never;
@@ -1560,6 +1996,32 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["JobCheckpoint"][];
+                };
+            };
+        };
+    };
+    api_jobs_checkpoints_register_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+                step: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["JobCheckpointRegisterInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobCheckpointRegisterOutput"];
                 };
             };
         };
@@ -1903,7 +2365,7 @@ export interface operations {
             };
         };
     };
-    api_models_list: {
+    models_list: {
         parameters: {
             query?: never;
             header?: never;
@@ -1918,6 +2380,96 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Model"][];
+                };
+            };
+        };
+    };
+    api_models_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                };
+            };
+        };
+    };
+    api_models_deployments_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ModelDeploymentsInput"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deployment"];
+                };
+            };
+        };
+    };
+    api_models_deployments_destroy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    api_models_gates_retrieve: {
+        parameters: {
+            query?: {
+                alias?: string;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Gates"];
                 };
             };
         };
@@ -2071,6 +2623,137 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NodeStartLines"];
+                };
+            };
+        };
+    };
+    promotions_list: {
+        parameters: {
+            query?: {
+                alias?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Promotion"][];
+                };
+            };
+        };
+    };
+    api_promotions_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PromotionListInput"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Promotion"];
+                };
+            };
+        };
+    };
+    api_promotions_rollback_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RollbackInput"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Promotion"];
+                };
+            };
+        };
+    };
+    reports_list: {
+        parameters: {
+            query?: {
+                model?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"][];
+                };
+            };
+        };
+    };
+    api_reports_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                report_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportDetail"];
+                };
+            };
+        };
+    };
+    api_reports_compare_retrieve: {
+        parameters: {
+            query: {
+                a: number;
+                b: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Comparison"];
                 };
             };
         };

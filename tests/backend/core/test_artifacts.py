@@ -18,7 +18,7 @@ from backend.core.errors import NotFound
 from backend.core.handlers import HttpRouter
 from gpu_node.protocol.manifest import Manifest, ManifestFile, Piece
 
-DATA = b"the weights of a model " * 1000
+DATA = b"".join(number.to_bytes(4, "big") for number in range(5_000))
 SHA256 = hashlib.sha256(DATA).hexdigest()
 
 

@@ -156,3 +156,22 @@ def test_one_reader_at_a_time(node, running) -> None:
     FollowCursor.objects.update(lease_until=timezone.now() - timezone.timedelta(seconds=1))
     follow()
     assert JobEvent.objects.count() == 2
+
+
+def test_a_value_that_is_no_number_leaves_a_gap_and_stops_nothing(node, running) -> None:
+    node.emit(running.id, wire.Metric(step=1, values={"loss": float("nan"), "gradient_norm": 2.0}))
+    node.emit(running.id, wire.Metric(step=2, values={"loss": 1.5}))
+    follow()
+    assert (fresh(running).step, fresh(running).values) == (2, {"loss": 1.5, "gradient_norm": 2.0})
+
+
+def test_a_job_whose_frames_cannot_be_stored_does_not_hold_up_its_node(nodes, make_job) -> None:
+    node = nodes(jobs_max=2)
+    bad, good = make_job(), make_job()
+    place()
+    node.emit(bad.id, STARTED, wire.Metric(step=2**40, values={"loss": 1.0}))
+    node.emit(good.id, STARTED, wire.JobFinished(step=100, is_complete=True))
+    follow()
+    assert (status(bad), status(good)) == ("queued", "succeeded")
+    assert "cannot be stored" in fresh(bad).status_reason
+    assert node.acked == len(node.journal)

@@ -1,0 +1,114 @@
+"""Jobs on a real node: from the queue through a real training to a committed checkpoint, and through deaths."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.core.artifacts import folder_keep, pieces_lacking
+from backend.jobs.follow import follow_nodes
+from backend.jobs.models import Attempt, Checkpoint, Job, Metric
+from backend.jobs.orders import place_jobs
+from backend.jobs.reports import checkpoint_register
+from backend.jobs.services import job_cancel, job_pause, job_requeue, job_resume
+from backend.jobs.sweep import sweep_attempts
+from backend.model_registry.models import ModelVersion
+from backend.nodes.services import nodes_probe
+from gpu_node.protocol.manifest import Manifest
+from tests.backend.jobs.conftest import fresh, status, tick
+from tests.gpu_node.job_node import JobNode, data_folder, tiny_checkpoint
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(400)]
+
+WAIT_SECONDS = 300.0  # a job's process imports torch on a busy machine
+
+
+def until(is_there: Callable[[], Any]) -> None:
+    """Ticks as beat would, until it is so."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not is_there():
+        assert time.monotonic() < deadline, [(job.status, job.status_reason) for job in Job.objects.all()]
+        tick(nodes_probe(), place_jobs(), follow_nodes(seconds_max=1), sweep_attempts())
+
+
+@pytest.fixture
+def real_node(tmp_path: Path, settings: Any) -> Iterator[JobNode]:
+    node = JobNode(tmp_path / "node").start()
+    settings.SVEND_NODES = [{"name": "gpu-1", "url": f"http://127.0.0.1:{node.port}", "secret": ""}]
+    yield node
+    node.close()
+
+
+@pytest.fixture
+def spec(store_door: str, tmp_path: Path) -> dict[str, Any]:
+    """A short training of a tiny model from a stored parent on a stored file."""
+    parent = folder_keep(tiny_checkpoint(tmp_path / "tiny"))
+    data = folder_keep(data_folder(tmp_path / "rows"))
+    ModelVersion.objects.create(
+        name="tiny",
+        role="reasoner",
+        context_tokens=128,
+        num_parameters=1,
+        vocab_size=2048,
+        manifest_sha256=parent.sha256,
+    )
+    return {
+        "parent": "tiny",
+        "data": {"source": "file", "file": data.sha256, "row_tokens_max": 64},
+        "num_steps": 8,
+        "batch_tokens": 256,
+        "warmup_steps": 2,
+        "checkpoint_steps": 4,
+        "seed": 5,
+    }
+
+
+def test_a_training_runs_from_the_queue_to_a_version_in_the_registry(real_node, spec, make_job) -> None:
+    job = make_job(**spec)
+    until(lambda: fresh(job).is_ended)
+    assert status(job) == "succeeded", fresh(job).failure_message
+    assert sorted(set(Metric.objects.values_list("step", flat=True))) == list(range(1, 9))
+    assert list(Checkpoint.objects.order_by("step").values_list("step", flat=True)) == [4, 8]
+    assert {checkpoint.state for checkpoint in Checkpoint.objects.all()} == {"committed"}
+    last = Manifest.model_validate(Checkpoint.objects.get(step=8).manifest)
+    assert pieces_lacking(last) == []
+    version = checkpoint_register(job.id, 8)
+    assert (version.job_id, version.step, version.parent.name) == (job.id, 8, "tiny")
+
+
+def test_pause_cancel_and_requeue_go_on_from_the_last_checkpoint(real_node, spec, make_job) -> None:
+    job = make_job(**{**spec, "num_steps": 100_000, "checkpoint_steps": 20})
+    until(lambda: fresh(job).step >= 5)
+    job_pause(job.id, reason="lunch")
+    until(lambda: status(job) == "paused")
+    job_resume(job.id, reason="back")
+    until(lambda: status(job) == "running")
+    job_cancel(job.id, reason="enough")
+    until(lambda: status(job) == "cancelled")
+    kept = Checkpoint.objects.filter(committed_at__isnull=False).order_by("-step").first()
+    assert kept.step >= 5
+    job_requeue(job.id, reason="on")
+    until(lambda: status(job) == "running")
+    assert Attempt.objects.get(epoch=2).resumed_from_id == kept.id
+    until(lambda: fresh(job).step > kept.step)
+    job_cancel(job.id, reason="really enough")
+    until(lambda: status(job) == "cancelled")
+
+
+def test_a_killed_server_loses_nothing_and_a_killed_job_is_tried_again(real_node, spec, make_job) -> None:
+    job = make_job(**{**spec, "num_steps": 100_000, "checkpoint_steps": 20})
+    until(lambda: Checkpoint.objects.filter(committed_at__isnull=False).exists())
+    real_node.kill()
+    tick(nodes_probe(), follow_nodes(seconds_max=0), sweep_attempts())
+    assert status(job) == "running"
+    real_node.start()
+    step = fresh(job).step
+    until(lambda: fresh(job).step > step)
+    assert fresh(job).epoch == 1
+    (real_node.attempt(job.id) / "control").write_text("kill")
+    until(lambda: fresh(job).epoch == 2 and fresh(job).status == "running")
+    assert (fresh(job).retries_used, Attempt.objects.get(epoch=2).resumed_from_id is not None) == (0, True)
+    job_cancel(job.id, reason="enough")
+    until(lambda: status(job) == "cancelled")
