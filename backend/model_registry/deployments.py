@@ -174,7 +174,10 @@ async def _node_drive(node_name: str, due: list[_Due]) -> None:
     address = (await service_call(node_addresses_load)).get(node_name)
     if address is None:
         for one in due:
-            await _move(one, to=State.FAILED, reason="the node is no longer known")
+            if one.wish.state == State.UNLOADING:
+                await _unloaded(one)
+            else:
+                await _move(one, to=State.FAILED, reason="the node is no longer known")
         return
     client = NodeClient(address)
     info = await node_probe(address)
@@ -223,6 +226,10 @@ async def _unload(client: NodeClient, one: _Due) -> None:
     except NodeRefused as refusal:
         if refusal.status != 404:
             raise
+    await _unloaded(one)
+
+
+async def _unloaded(one: _Due) -> None:
     await service_call(Deployment.objects.filter(id=one.wish.pk, state=State.UNLOADING).delete)
 
 

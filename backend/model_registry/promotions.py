@@ -147,13 +147,12 @@ def _gate_serving_report(
     serving: ModelVersion, candidate_report: EvalReport | None, serving_report: EvalReport | None
 ) -> Gate:
     if serving_report is None:
-        problems = _problems(candidate_report) if candidate_report else "the problems that the candidate will answer"
-        return Gate(
-            name="serving_report",
-            is_ok=False,
-            message=f"{serving.name}, which is served, was not evaluated on the same problems ({problems}).",
-            cure=f"svend evaluate {serving.name}, with the same families, seeds and numbers",
-        )
+        if candidate_report is None:
+            message = f"{serving.name}, which is served, is compared on the problems that the candidate answers."
+            return Gate(name="serving_report", is_ok=False, message=message, cure="evaluate the candidate first")
+        problems = _problems(candidate_report)
+        message = f"{serving.name}, which is served, was not evaluated on the same problems ({problems})."
+        return Gate(name="serving_report", is_ok=False, message=message, cure=_evaluate_line(serving, candidate_report))
     return Gate(name="serving_report", is_ok=True, message=f"{serving.name}: {_figure(serving_report)}.")
 
 
@@ -213,6 +212,13 @@ def _figure(report: EvalReport) -> str:
 
 def _problems(report: EvalReport) -> str:
     return f"{len(report.families)} families, {report.num_problems} each from seed {report.seed_start}"
+
+
+def _evaluate_line(version: ModelVersion, like: EvalReport) -> str:
+    """The command that asks the version what the report asked."""
+    words = [f"svend evaluate {version.name} --num-problems={like.num_problems} --seed-start={like.seed_start}"]
+    words += ["--is-held-out-wording=true"] if like.is_held_out_wording else []
+    return " ".join([*words, f"--families={','.join(like.families)}"])
 
 
 # --- Moving an alias
