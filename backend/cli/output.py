@@ -10,7 +10,11 @@ EXIT_OK = 0
 EXIT_FAILED = 1  # the server refused, the run or job failed
 EXIT_USAGE = 2  # typer's own
 
+PIPE_COLUMNS = 200  # a pipe or a log has no width: tables there are cut nowhere that matters
+
 console = Console()
+if not console.is_terminal:
+    console.width = PIPE_COLUMNS
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON object a line")]
 
 

@@ -35,6 +35,14 @@ class Share:
         half = Z_95 / (1 + z2 / self.n) * math.sqrt(self.value * (1 - self.value) / self.n + z2 / (4 * self.n**2))
         return (max(0.0, centre - half), min(1.0, centre + half))
 
+    @property
+    def interval_low(self) -> float:
+        return self.interval[0]
+
+    @property
+    def interval_high(self) -> float:
+        return self.interval[1]
+
 
 def difference_interval(a: Share, b: Share) -> tuple[float, float]:
     """95 % interval of b's share less a's (Newcombe 1998, method 10: the two Wilson intervals joined).

@@ -82,8 +82,8 @@ class ShareSerializer(serializers.Serializer[object]):
     right = serializers.IntegerField()
     n = serializers.IntegerField()
     share = serializers.FloatField(source="value")
-    interval_low = serializers.FloatField(source="interval.0")
-    interval_high = serializers.FloatField(source="interval.1")
+    interval_low = serializers.FloatField()
+    interval_high = serializers.FloatField()
 
 
 class ComparedSerializer(serializers.Serializer[object]):
@@ -93,8 +93,8 @@ class ComparedSerializer(serializers.Serializer[object]):
     a = ShareSerializer()
     b = ShareSerializer()
     difference = serializers.FloatField()
-    difference_low = serializers.FloatField(source="difference_interval.0")
-    difference_high = serializers.FloatField(source="difference_interval.1")
+    difference_low = serializers.FloatField()
+    difference_high = serializers.FloatField()
     verdict = serializers.ChoiceField(["better", "worse", "same", "unmeasured"])
 
 

@@ -128,6 +128,14 @@ class Compared:
         return difference_interval(self.a, self.b)
 
     @property
+    def difference_low(self) -> float:
+        return self.difference_interval[0]
+
+    @property
+    def difference_high(self) -> float:
+        return self.difference_interval[1]
+
+    @property
     def verdict(self) -> Literal["better", "worse", "same", "unmeasured"]:
         """ "better" and "worse" only where the interval leaves no other sign."""
         if not self.a.n or not self.b.n:

@@ -7,7 +7,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
+from backend.accounts.callers import ALL_SCOPES, PERSON_SCOPES
 from backend.accounts.models import Account, ApiKey, User
+from backend.accounts.services import api_key_authenticate, caller_person_id
 from backend.metering.ledger_check import ledger_check
 from backend.metering.models import LedgerTransaction, Price
 from backend.metering.services import balance_read
@@ -49,10 +51,19 @@ def test_a_second_start_changes_nothing_but_the_link(settings) -> None:
     (settings.SVEND_DATA / "first-run.json").write_text(json.dumps(first))
     second = seed()
     assert second["api_key"] == first["api_key"]
+    assert second["operator_key"] == first["operator_key"]
     assert second["admin_link"] != first["admin_link"]
     counts = [model.objects.count() for model in (Account, User, ApiKey, Price, LedgerTransaction)]
-    assert counts == [1, 1, 1, 2, 1]
+    assert counts == [1, 1, 2, 2, 1]
     assert Client().get(first["admin_link"].removeprefix(first["url"])).status_code == 404  # the old one died
+
+
+def test_the_terminal_acts_for_the_admin() -> None:
+    made = seed()
+    caller = api_key_authenticate(made["operator_key"])
+    assert caller.scopes == ALL_SCOPES
+    assert caller_person_id(caller) == User.objects.get().pk
+    assert api_key_authenticate(made["api_key"]).scopes == PERSON_SCOPES
 
 
 def test_production_is_never_seeded(settings) -> None:
