@@ -73,9 +73,9 @@ class JobTerms(serializers.Serializer[Any]):
 
 class JobListApi(APIView):
     class Query(serializers.Serializer[Any]):
-        status = serializers.CharField(required=False, help_text="one or more, by comma")
-        kind = serializers.CharField(required=False)
-        cursor = serializers.CharField(required=False, max_length=100)
+        status = serializers.CharField(required=False, allow_blank=True, help_text="one or more, by comma")
+        kind = serializers.CharField(required=False, allow_blank=True)
+        cursor = serializers.CharField(required=False, allow_blank=True, max_length=100)
         limit = serializers.IntegerField(min_value=1, max_value=JOBS_PAGE_MAX, default=50)
 
     class Input(JobTerms):
@@ -119,7 +119,7 @@ class JobEventsApi(APIView):
     class Query(serializers.Serializer[Any]):
         after = serializers.IntegerField(min_value=0, default=0)
         limit = serializers.IntegerField(min_value=1, max_value=EVENTS_PAGE_MAX, default=500)
-        types = serializers.CharField(required=False, help_text="one or more, by comma")
+        types = serializers.CharField(required=False, allow_blank=True, help_text="one or more, by comma")
 
     @extend_schema(parameters=[Query], responses=JobEventsSerializer)
     def get(self, request: Request, job_id: str) -> Response:
@@ -131,7 +131,7 @@ class JobEventsApi(APIView):
 
 class JobMetricsApi(APIView):
     class Query(serializers.Serializer[Any]):
-        names = serializers.CharField(required=False, help_text="by comma; none: all")
+        names = serializers.CharField(required=False, allow_blank=True, help_text="by comma; none: all")
         points_max = serializers.IntegerField(min_value=2, max_value=POINTS_MAX, default=1_000)
         after_seq = serializers.IntegerField(min_value=0, default=0)
 
@@ -149,8 +149,8 @@ class JobLogApi(APIView):
     class Query(serializers.Serializer[Any]):
         after = serializers.IntegerField(min_value=0, default=0)
         limit = serializers.IntegerField(min_value=1, max_value=LOG_PAGE_MAX, default=500)
-        level = serializers.ChoiceField(["debug", "info", "warning", "error"], required=False)
-        search = serializers.CharField(required=False, max_length=200)
+        level = serializers.ChoiceField(["debug", "info", "warning", "error"], required=False, allow_blank=True)
+        search = serializers.CharField(required=False, allow_blank=True, max_length=200)
         rank = serializers.IntegerField(min_value=0, required=False)
 
     @extend_schema(parameters=[Query], responses=JobLogSerializer)

@@ -3,6 +3,7 @@
 Both ask a node, which alone knows its device and its data. Not here: placing (placement.py).
 """
 
+import shlex
 from typing import Any
 
 from backend.core.artifacts import signed_for_reading
@@ -79,7 +80,7 @@ def command_line(spec: JobSpec) -> str:
     words = ["svend", spec.kind]
     for name, value in _leaves(changed):
         if name != "kind":
-            words += ["--set", f"{name}={value}"]
+            words += ["--set", shlex.quote(f"{name}={value}")]
     return " ".join(words)
 
 

@@ -6,6 +6,9 @@ from backend.accounts.models import Account, ApiKey, User
 from backend.accounts.services import account_create, api_key_create
 from backend.core.valkey import valkey
 from backend.metering.services import credit_grant, price_set
+from tests.backend.s3_server import bucket, moto
+
+__all__ = ["bucket", "moto"]  # fixtures
 
 MODEL = "svend-nano"
 PRICE = 3_000

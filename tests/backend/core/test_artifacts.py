@@ -2,17 +2,12 @@
 
 import hashlib
 import os
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from backend.core import artifacts, artifacts_s3
+from backend.core import artifacts
 from backend.core.artifacts import FolderStore, folder_keep, manifest_read, pieces_lacking, signed_for_writing
 from backend.core.errors import NotFound
 from backend.core.handlers import HttpRouter
@@ -132,38 +127,6 @@ def test_writing_is_signed_only_for_what_is_lacking(store) -> None:
 
 
 # --- S3
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    """moto's HTTP server: an S3 that is not Amazon's."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "moto.server", "-p", str(port), "-H", "127.0.0.1"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
-    for _ in range(600):
-        try:
-            httpx.get(url, timeout=1)
-            break
-        except httpx.HTTPError:
-            time.sleep(0.1)
-    yield url
-    process.terminate()
-    process.wait(10)
-
-
-@pytest.fixture
-def bucket(settings: Any, moto: str, monkeypatch: pytest.MonkeyPatch) -> artifacts_s3.S3Store:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    httpx.post(f"{moto}/moto-api/reset")
-    settings.SVEND_ARTIFACTS, settings.SVEND_S3_ENDPOINT = "s3://weights/svend", moto
-    store = artifacts.piece_store()
-    assert isinstance(store, artifacts_s3.S3Store)
-    store.client.create_bucket(Bucket="weights")
-    return store
 
 
 def test_s3_a_piece_counts_only_when_its_bytes_were_checked(bucket) -> None:

@@ -143,3 +143,25 @@ def test_inputs_reach_the_node_as_urls_that_it_can_get(node, running, store_door
         assert response.read() == b"weights"
     assert signed_for_reading(signed.manifest).manifest == signed.manifest
     node.emit(child.id, STARTED)
+
+
+def test_a_checkpoint_moves_through_a_bucket_by_presigned_urls(node, running, bucket, make_job) -> None:
+    """Node -> S3 -> other job's node; nobody but us holds a credential."""
+    import urllib.request
+
+    node.emit(running.id, node.checkpoint({"model.safetensors": b"weights"}, step=5))
+    follow()
+    assert node.upload(running.id, 5, spoil=True) == [200]  # a bucket takes anything
+    follow()
+    assert Checkpoint.objects.get().state == "uploading"  # but what is wrong is not committed
+    follow()
+    assert node.upload(running.id, 5) == [200]
+    follow()
+    assert Checkpoint.objects.get().state == "committed"
+    node.emit(running.id, wire.JobFinished(step=5, is_complete=True))
+    follow()
+    child = make_job(parent=f"{running.id}:5")
+    place()
+    url = node.attempt(child.id).order.inputs["parent"].urls[hashlib.sha256(b"weights").hexdigest()]
+    with urllib.request.urlopen(url) as response:
+        assert response.read() == b"weights"

@@ -145,7 +145,7 @@ def test_plan_and_preview_ask_a_node(node, launcher) -> None:
     code, plan = launcher("post", "/api/jobs/plan", {"spec": {**TRAIN, "data": {"num_rows": 5}}})
     assert code == 200, plan
     assert (plan["node_name"], plan["is_ok"], plan["cost_nano_usd_estimated"]) == ("gpu-1", True, 1_000_000_000)
-    assert plan["command"] == "svend train --set num_steps=100 --set data.num_rows=5"
+    assert plan["command"] == "svend train --set data.num_rows=5 --set num_steps=100"
     code, preview = launcher("post", "/api/jobs/preview", {"data": {}, "num_rows": 1})
     assert (code, preview["rows"][0]["tokens"][0]["text"]) == (200, " 1")
 
