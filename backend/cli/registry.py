@@ -1,4 +1,4 @@
-"""`svend models|gates|promote|rollback|promotions|compare`: which version answers, why, and the way back."""
+"""`svend models|register|gates|promote|rollback|promotions|compare`: which version answers and why."""
 
 import time
 from typing import Annotated, Any
@@ -20,7 +20,7 @@ Reason = Annotated[str, typer.Option(help="why; the audit keeps it")]
 
 
 def commands_add(app: typer.Typer) -> None:
-    for command in (models, gates, promote, rollback, promotions, compare):
+    for command in (models, register, gates, promote, rollback, promotions, compare):
         app.command()(command)
 
 
@@ -43,6 +43,22 @@ def models(as_json: AsJson = False) -> None:
 
 def _figure(report: dict[str, Any]) -> str:
     return f"{report['share']:.1%} ({report['interval_low']:.0%}-{report['interval_high']:.0%}, n={report['n']})"
+
+
+def register(
+    checkpoint: Annotated[str, typer.Argument(help="job_…:step, as svend jobs show lists them")],
+    name: Annotated[str | None, typer.Option(help="none: made from the job and the step")] = None,
+    description: str = "",
+    as_json: AsJson = False,
+) -> None:
+    """Make a committed checkpoint a model version, so that it can be loaded and promoted."""
+    job_id, colon, step = checkpoint.partition(":")
+    if not colon or not step.isdigit():
+        raise CliError(f"{checkpoint!r} names no checkpoint", cure="job_…:step, as svend jobs show JOB lists them")
+    body = {"description": description} | ({"name": name} if name else {})
+    with client_make(server_find(for_operator=True)) as client:
+        version = post_json(client, f"/api/jobs/{job_id}/checkpoints/{step}/register", body)
+    print_json(version) if as_json else console.print(f"{version['name']}  [dim]svend evaluate {version['name']}[/]")
 
 
 def gates(model: str, alias: Alias = DEFAULT_ALIAS, as_json: AsJson = False) -> None:
