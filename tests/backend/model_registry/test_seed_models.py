@@ -1,4 +1,4 @@
-"""`seed_models`: what the repository ships is registered with its files and its measurements; repeats change nothing."""
+"""`seed_models`: what is shipped is registered with its files and its measurements; repeats change nothing."""
 
 import json
 from io import StringIO
