@@ -198,7 +198,6 @@ def test_a_schedule_makes_a_job_when_it_is_due_and_one_after_an_outage(node, lau
 
 def test_the_fleet_shows_cost_beside_the_tokens_sold(node, api, account: Account) -> None:
     tick(nodes_probe())
-    api("patch", "/api/nodes/gpu-1", {"price_nano_usd_per_hour": 2_000_000_000})
     run = Run.objects.create(
         id="run_aaaaaaaa",
         account=account,
@@ -222,6 +221,7 @@ def test_the_fleet_shows_cost_beside_the_tokens_sold(node, api, account: Account
         cost_nano_usd=3_000_000,
         is_billable=True,
     )
+    api("patch", "/api/nodes/gpu-1", {"price_nano_usd_per_hour": 2_000_000_000})
     _, fleet = api("get", "/api/nodes")
     (shown,) = fleet
     assert (shown["name"], shown["state"], shown["tokens_sold_24h"]) == ("gpu-1", "ready", 1000)
