@@ -61,12 +61,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/jobs/<str:job_id>/clone", jobs.JobCloneApi.as_view()),
     path("api/schedules", jobs.ScheduleListApi.as_view()),
     path("api/schedules/<str:schedule_id>", jobs.ScheduleDetailApi.as_view()),
+    path("api/artifacts", jobs.DataFilesApi.as_view()),
+    path("api/artifacts/<str:sha256>", jobs.DataFileApi.as_view()),
     # console
     path("api/nodes", console.NodeListApi.as_view()),
     path("api/nodes/start-lines", console.NodeStartLinesApi.as_view()),
     path("api/nodes/<str:node_name>", console.NodeDetailApi.as_view()),
     path("api/nodes/<str:node_name>/<str:action>", console.NodeActionApi.as_view()),
-    path("api/artifacts", console.ArtifactsApi.as_view()),
     # openai_api
     path("v1/chat/completions", openai_api.chat_completions),
     path("v1/completions", openai_api.completions),

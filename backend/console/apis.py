@@ -1,10 +1,9 @@
-"""/api/nodes and /api/artifacts: the operator's fleet, and the door for data files. Parse, authorise, call, answer."""
+"""/api/nodes: the operator's fleet. Parse, authorise, call one service, answer."""
 
 from typing import Any
 
 from asgiref.sync import async_to_sync
 from drf_spectacular.utils import extend_schema
-from pydantic import ValidationError
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,13 +11,11 @@ from rest_framework.views import APIView
 
 from backend.accounts.callers import Caller
 from backend.console import fleet
-from backend.console.serializers import ArtifactSerializer, NodeSerializer, NodeStartLinesSerializer
-from backend.core.artifacts import manifest_keep, pieces_lacking, signed_for_writing
+from backend.console.serializers import NodeSerializer, NodeStartLinesSerializer
 from backend.core.errors import ApplicationError, NotAllowed
 from backend.nodes.fleet import PRICE_NANO_USD_MAX, node_add, node_change, node_get, node_remove, start_lines
 from backend.nodes.models import Node
 from backend.nodes.services import node_addresses_load, node_probe
-from gpu_node.protocol.manifest import Manifest
 
 DEFAULT_NODE_PORT = 8001
 
@@ -126,23 +123,3 @@ class NodeStartLinesApi(APIView):
 def _probe(name: str) -> None:
     if (address := node_addresses_load().get(name)) is not None:
         async_to_sync(node_probe)(address)
-
-
-class ArtifactsApi(APIView):
-    """Stores a file in two calls: the first gives URLs for the pieces that are lacking, the second confirms."""
-
-    class Input(serializers.Serializer[Any]):
-        manifest = serializers.DictField(help_text="files, each with its pieces' SHA-256 and bytes")
-
-    @extend_schema(request=Input, responses=ArtifactSerializer)
-    def post(self, request: Request) -> Response:
-        _operator(request)
-        try:
-            manifest = Manifest.model_validate(_parsed(self.Input, request.data)["manifest"])
-        except ValidationError as error:
-            raise ApplicationError(f"manifest: {error.errors()[0]['msg']}", param="manifest") from error
-        is_stored = not pieces_lacking(manifest)
-        if is_stored:
-            manifest_keep(manifest)
-        urls = {} if is_stored else signed_for_writing(manifest).urls
-        return Response({"sha256": manifest.sha256, "is_stored": is_stored, "urls": urls})

@@ -59,7 +59,8 @@ class FleetConsumer(HelloConsumer):
 async def _rung(rings: "asyncio.Queue[dict[str, Any]]") -> list[str]:
     """The jobs that rang until the next look is due."""
     try:
-        job_ids = {(await asyncio.wait_for(rings.get(), LOOK_SECONDS))["job_id"]}
+        async with asyncio.timeout(LOOK_SECONDS):
+            job_ids = {(await rings.get())["job_id"]}
     except TimeoutError:
         return []
     await asyncio.sleep(GATHER_SECONDS)

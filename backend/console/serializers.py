@@ -46,9 +46,3 @@ class NodeStartLinesSerializer(Fields):
     secret = serializers.CharField(help_text="new, shown this once")
     lines = serializers.ListField(child=serializers.CharField())
     known_names = serializers.ListField(child=serializers.CharField())
-
-
-class ArtifactSerializer(Fields):
-    sha256 = serializers.CharField(help_text="of the manifest: what specs name")
-    is_stored = serializers.BooleanField()
-    urls = serializers.DictField(child=serializers.CharField(), help_text="PUT each lacking piece there")

@@ -8,18 +8,21 @@ from typing import Any
 
 from asgiref.sync import async_to_sync
 from drf_spectacular.utils import extend_schema
+from pydantic import ValidationError
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.accounts.callers import Caller
-from backend.core.errors import NotAllowed
-from backend.jobs import reading, schedules, services, tell
+from backend.core.errors import ApplicationError, NotAllowed
+from backend.jobs import data_files, reading, schedules, services, tell
 from backend.jobs.planning import job_plan, job_preview
 from backend.jobs.presets import spec_schema
 from backend.jobs.reports import checkpoint_register
 from backend.jobs.serializers import (
+    DataFileSerializer,
+    DataFileStoredSerializer,
     JobCheckpointSerializer,
     JobDetailSerializer,
     JobEventsSerializer,
@@ -32,6 +35,7 @@ from backend.jobs.serializers import (
     ScheduleSerializer,
     SpecSchemaSerializer,
 )
+from gpu_node.protocol.manifest import Manifest
 
 JOBS_PAGE_MAX = 100
 EVENTS_PAGE_MAX = 1_000
@@ -318,4 +322,36 @@ class ScheduleDetailApi(APIView):
     def delete(self, request: Request, schedule_id: str) -> Response:
         operator_of(request)
         schedules.schedule_delete(schedule_id)
+        return Response(status=204)
+
+
+class DataFilesApi(APIView):
+    """Stores a file in two calls: the first gives URLs for the pieces that are lacking, the second keeps it."""
+
+    class Input(serializers.Serializer[Any]):
+        manifest = serializers.DictField(help_text="files, each with its pieces' SHA-256 and bytes")
+        name = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+
+    @extend_schema(operation_id="artifacts_list", responses=DataFileSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        operator_of(request)
+        return Response(data_files.data_files_read())
+
+    @extend_schema(operation_id="artifacts_store", request=Input, responses=DataFileStoredSerializer)
+    def post(self, request: Request) -> Response:
+        caller = operator_of(request)
+        given = _parsed(self.Input, request.data)
+        try:
+            manifest = Manifest.model_validate(given["manifest"])
+        except ValidationError as error:
+            raise ApplicationError(f"manifest: {error.errors()[0]['msg']}", param="manifest") from error
+        stored = data_files.data_file_store(manifest=manifest, name=given["name"], account_id=caller.account_id)
+        return Response(stored)
+
+
+class DataFileApi(APIView):
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, sha256: str) -> Response:
+        operator_of(request)
+        data_files.data_file_delete(sha256)
         return Response(status=204)

@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 
 # After a rank's last frame its uploads may still be told, and the tail of its log.
 AFTER_THE_END = frozenset({"log", "checkpoint", "checkpoint.uploaded"})
+METRIC_NAMES_MAX = 256  # of one job: the newest values are shown, not a history of names
 CLOSED = (Attempt.Outcome.LOST, Attempt.Outcome.NOT_PLACED)
 
 S = Job.Status
@@ -101,6 +102,7 @@ class _Appender:
         assert self.attempt is not None
         part = self.parts[frame.node_rank]
         part.last_seq = frame.seq
+        part.accepted_at = part.accepted_at or timezone.now()  # whoever placed it died before writing that down
         self.job.last_seq += 1
         self.job.last_event_at = timezone.now()
         at = dt.datetime.fromtimestamp(frame.at_ms / 1000, tz=dt.UTC)
@@ -169,7 +171,10 @@ class _Appender:
         # JSON knows no NaN; a value that is none leaves a gap in its curve, and the node says why in words.
         finite = {name: value for name, value in values.items() if math.isfinite(value)}
         self.job.step = step
-        self.job.values = {**self.job.values, **finite}
+        known = self.job.values
+        room = METRIC_NAMES_MAX - len(known)
+        new = [name for name in finite if name not in known][: max(0, room)]
+        self.job.values = {**known, **{name: finite[name] for name in finite if name in known or name in new}}
         self.metrics.append(
             Metric(job=self.job, epoch=self.job.epoch, seq=self.job.last_seq, step=step, values=finite, at=at)
         )
@@ -193,7 +198,7 @@ class _Appender:
             return
         JobEvent.objects.bulk_create(self.events)
         Metric.objects.bulk_create(self.metrics)
-        AttemptNode.objects.bulk_update(self.parts.values(), ["last_seq", "ended_at", "terminal"])
+        AttemptNode.objects.bulk_update(self.parts.values(), ["last_seq", "accepted_at", "ended_at", "terminal"])
         self.job.save(
             update_fields=["last_seq", "last_event_at", "step", "num_steps", "eta_seconds", "values", "started_at"]
         )

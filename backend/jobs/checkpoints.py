@@ -27,7 +27,7 @@ from backend.core.artifacts import (
 from backend.core.errors import NotFound
 from backend.core.threads import service_call
 from backend.jobs.bell import job_ring
-from backend.jobs.models import ENDED_STATUSES, Checkpoint, Job
+from backend.jobs.models import ENDED_STATUSES, Checkpoint, DataFile, Job
 from backend.model_registry.models import ModelVersion
 from backend.nodes.client import NodeClient, NodeRefused, NodeUnreachable
 from backend.nodes.models import Node
@@ -206,14 +206,12 @@ def _pieces_named() -> set[str]:
         named.update(piece["sha256"] for file in manifest["files"] for piece in file["pieces"])
     for sha256 in ModelVersion.objects.exclude(manifest_sha256="").values_list("manifest_sha256", flat=True):
         named |= _pieces_of_kept(sha256)
-    for job in Job.objects.filter(spec__data__file__isnull=False):
-        named |= _pieces_of_kept(str(job.spec["data"]["file"]))
+    for sha256 in DataFile.objects.values_list("manifest_sha256", flat=True):
+        named |= _pieces_of_kept(sha256)
     return named
 
 
 def _pieces_of_kept(sha256: str) -> set[str]:
-    if len(sha256) != 64:
-        return set()
     try:
         return {sha256, *manifest_read(sha256).pieces}
     except NotFound:

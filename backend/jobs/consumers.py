@@ -72,7 +72,8 @@ def _but_for_the_clock(job: dict[str, Any]) -> dict[str, Any]:
 
 async def _rung(rings: "asyncio.Queue[dict[str, Any]]") -> None:
     try:
-        await asyncio.wait_for(rings.get(), POLL_SECONDS)
+        async with asyncio.timeout(POLL_SECONDS):
+            await rings.get()
     except TimeoutError:
         return
     while not rings.empty():

@@ -300,3 +300,16 @@ class FollowCursor(models.Model):
 
     def __str__(self) -> str:
         return f"{self.node_id} at {self.position}"
+
+
+class DataFile(models.Model):
+    """A file that somebody stored for jobs to train on; its pieces stay while the row does."""
+
+    manifest_sha256 = models.CharField(primary_key=True, max_length=64)
+    account = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=200)
+    num_bytes = models.BigIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.manifest_sha256[:8]}"

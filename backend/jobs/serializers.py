@@ -204,3 +204,18 @@ class ScheduleSerializer(Fields):
     next_at = serializers.DateTimeField()
     is_enabled = serializers.BooleanField()
     created_at = serializers.DateTimeField()
+
+
+class DataFileSerializer(Fields):
+    sha256 = serializers.CharField(help_text="of the manifest: what spec.data.file names")
+    name = serializers.CharField()
+    num_bytes = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+
+
+class DataFileStoredSerializer(Fields):
+    sha256 = serializers.CharField(help_text="of the manifest: what spec.data.file names")
+    is_stored = serializers.BooleanField()
+    urls = serializers.DictField(
+        child=serializers.CharField(), help_text="PUT each lacking piece there, then ask again"
+    )

@@ -98,7 +98,7 @@ def _base_env() -> dict[str, str]:
 def backend_env(plan: Plan) -> dict[str, str]:
     """What Django and Celery see."""
     node = {"name": "local", "url": f"http://127.0.0.1:{plan.node_port}", "secret": plan.secrets["SVEND_NODE_SECRET"]}
-    given = {name: value for name, value in os.environ.items() if name.startswith(("SVEND_", "STRIPE_"))}
+    given = {name: value for name, value in os.environ.items() if name.startswith(("SVEND_", "STRIPE_", "AWS_"))}
     return {
         **_base_env(),
         "SVEND_NODES": json.dumps([node]),

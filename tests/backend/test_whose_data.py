@@ -22,7 +22,16 @@ from tests.backend.conftest import MODEL, PRICE
 # Routes whose parameter names nothing that belongs to an account.
 NOBODYS = {"v1/models/<path:model_id>", "welcome/<str:token>"}
 # What only operators see, all of it: the scopes `jobs` and `admin` are staff's to give.
-OPERATORS = ("api/jobs", "api/nodes", "api/schedules", "api/models/", "api/promotions", "api/reports", "api/aliases")
+OPERATORS = (
+    "api/jobs",
+    "api/nodes",
+    "api/schedules",
+    "api/artifacts",
+    "api/models/",
+    "api/promotions",
+    "api/reports",
+    "api/aliases",
+)
 METHODS = ("get", "post", "put", "patch", "delete")
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -27,11 +27,28 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** @description Stores a file in two calls: the first gives URLs for the pieces that are lacking, the second keeps it. */
+        get: operations["artifacts_list"];
+        put?: never;
+        /** @description Stores a file in two calls: the first gives URLs for the pieces that are lacking, the second keeps it. */
+        post: operations["artifacts_store"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/artifacts/{sha256}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
         get?: never;
         put?: never;
-        /** @description Stores a file in two calls: the first gives URLs for the pieces that are lacking, the second confirms. */
-        post: operations["api_artifacts_create"];
-        delete?: never;
+        post?: never;
+        delete: operations["api_artifacts_destroy"];
         options?: never;
         head?: never;
         patch?: never;
@@ -724,21 +741,6 @@ export interface components {
             /** @description The version that becomes it when a node is ready. */
             waiting: string | null;
         };
-        Artifact: {
-            /** @description of the manifest: what specs name */
-            sha256: string;
-            is_stored: boolean;
-            /** @description PUT each lacking piece there */
-            urls: {
-                [key: string]: string;
-            };
-        };
-        ArtifactsInput: {
-            /** @description files, each with its pieces' SHA-256 and bytes */
-            manifest: {
-                [key: string]: unknown;
-            };
-        };
         Attempt: {
             epoch: number;
             node_names: string[];
@@ -820,6 +822,31 @@ export interface components {
             /** Format: date-time */
             readonly created_at: string;
             last_run: components["schemas"]["LastRun"] | null;
+        };
+        DataFile: {
+            /** @description of the manifest: what spec.data.file names */
+            sha256: string;
+            name: string;
+            num_bytes: number;
+            /** Format: date-time */
+            created_at: string;
+        };
+        DataFileStored: {
+            /** @description of the manifest: what spec.data.file names */
+            sha256: string;
+            is_stored: boolean;
+            /** @description PUT each lacking piece there, then ask again */
+            urls: {
+                [key: string]: string;
+            };
+        };
+        DataFilesInput: {
+            /** @description files, each with its pieces' SHA-256 and bytes */
+            manifest: {
+                [key: string]: unknown;
+            };
+            /** @default  */
+            name: string;
         };
         Deployment: {
             node: string;
@@ -1744,7 +1771,26 @@ export interface operations {
             };
         };
     };
-    api_artifacts_create: {
+    artifacts_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataFile"][];
+                };
+            };
+        };
+    };
+    artifacts_store: {
         parameters: {
             query?: never;
             header?: never;
@@ -1753,7 +1799,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ArtifactsInput"];
+                "application/json": components["schemas"]["DataFilesInput"];
             };
         };
         responses: {
@@ -1762,8 +1808,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Artifact"];
+                    "application/json": components["schemas"]["DataFileStored"];
                 };
+            };
+        };
+    };
+    api_artifacts_destroy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sha256: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -2095,7 +2161,7 @@ export interface operations {
                  *     * `warning` - warning
                  *     * `error` - error
                  */
-                level?: "debug" | "info" | "warning" | "error";
+                level?: "debug" | "info" | "warning" | "error" | "";
                 limit?: number;
                 rank?: number;
                 search?: string;

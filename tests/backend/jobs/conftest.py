@@ -86,12 +86,12 @@ def node(nodes: Callable[..., WireNode]) -> WireNode:
 def make_job(account: Account) -> Callable[..., Job]:
     """Queues a training job of Alice's; keywords are the spec's, `terms` the job's."""
 
-    def make(*, owner: Account = account, terms: dict[str, Any] | None = None, **spec: Any) -> Job:
+    def make(*, owner: Account = account, terms: dict[str, Any] | None = None, kind: str = "train", **spec: Any) -> Job:
         job, _ = job_create(
             job_id=None,
             account_id=owner.id,
             created_by_id=None,
-            spec={"kind": "train", **spec},
+            spec={"kind": kind, **spec},
             terms=Terms(**(terms or {})),
         )
         return job

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from backend.accounts.models import Account, User
 from backend.accounts.services import api_key_create
+from backend.jobs import checkpoints
 from backend.jobs.models import Job, Metric, Schedule
 from backend.jobs.schedules import schedules_due
 from backend.jobs.services import job_cancel
@@ -150,7 +151,7 @@ def test_plan_and_preview_ask_a_node(node, launcher) -> None:
     assert (code, preview["rows"][0]["tokens"][0]["text"]) == (200, " 1")
 
 
-def test_a_data_file_is_stored_in_two_calls(store_door, launcher) -> None:
+def test_a_data_file_is_stored_in_two_calls_and_stays_until_deleted(store_door, launcher, monkeypatch) -> None:
     data = b'{"question": "1 + 1?", "answer": "2"}\n'
     manifest = manifest_of({"rows.jsonl": data})
     body = {"manifest": manifest.model_dump(mode="json")}
@@ -160,8 +161,16 @@ def test_a_data_file_is_stored_in_two_calls(store_door, launcher) -> None:
     with urllib.request.urlopen(urllib.request.Request(url, data=data, method="PUT")) as answer:
         assert answer.status == 201
     assert launcher("post", "/api/artifacts", body)[1] == {"sha256": manifest.sha256, "is_stored": True, "urls": {}}
+    assert [file["name"] for file in launcher("get", "/api/artifacts")[1]] == ["rows.jsonl"]
     spec = {"kind": "train", "data": {"source": "file", "file": manifest.sha256}}
-    assert launcher("post", "/api/jobs", {"spec": spec})[0] == 201
+    code, job = launcher("post", "/api/jobs", {"spec": spec})
+    assert code == 201
+    monkeypatch.setattr(checkpoints, "PIECE_AGE_MIN", checkpoints.timedelta(seconds=-1))
+    checkpoints.gc_checkpoints()  # what is old and unnamed goes; the file has a row
+    assert launcher("post", "/api/artifacts", body)[1]["is_stored"]
+    assert launcher("delete", f"/api/artifacts/{manifest.sha256}")[0] == 409
+    launcher("post", f"/api/jobs/{job['id']}/cancel")
+    assert launcher("delete", f"/api/artifacts/{manifest.sha256}")[0] == 204
     assert launcher("post", "/api/artifacts", {"manifest": {"files": [{"path": "../x", "pieces": []}]}})[0] == 400
 
 
@@ -189,7 +198,6 @@ def test_a_schedule_makes_a_job_when_it_is_due_and_one_after_an_outage(node, lau
 
 def test_the_fleet_shows_cost_beside_the_tokens_sold(node, api, account: Account) -> None:
     tick(nodes_probe())
-    api("patch", "/api/nodes/gpu-1", {"price_nano_usd_per_hour": 2_000_000_000})
     run = Run.objects.create(
         id="run_aaaaaaaa",
         account=account,
@@ -213,6 +221,7 @@ def test_the_fleet_shows_cost_beside_the_tokens_sold(node, api, account: Account
         cost_nano_usd=3_000_000,
         is_billable=True,
     )
+    api("patch", "/api/nodes/gpu-1", {"price_nano_usd_per_hour": 2_000_000_000})
     _, fleet = api("get", "/api/nodes")
     (shown,) = fleet
     assert (shown["name"], shown["state"], shown["tokens_sold_24h"]) == ("gpu-1", "ready", 1000)

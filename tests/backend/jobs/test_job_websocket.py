@@ -26,13 +26,18 @@ def url(door: str, path: str) -> str:
     return door.replace("http", "ws") + path
 
 
+async def heard(socket: Any) -> dict[str, Any]:
+    async with asyncio.timeout(30):
+        return json.loads(await socket.recv())
+
+
 async def messages(door: str, path: str, **hello: Any) -> tuple[list[dict[str, Any]], int | None]:
     found = []
     async with connect(url(door, path)) as socket:
         await socket.send(json.dumps(hello))
         try:
             while True:
-                found.append(json.loads(await asyncio.wait_for(socket.recv(), 30)))
+                found.append(await heard(socket))
         except ConnectionClosed:
             return found, socket.close_code
 
@@ -85,11 +90,11 @@ def test_the_fleet_socket_shows_nodes_and_jobs_that_move(node, running, store_do
         found = []
         async with connect(url(store_door, "/ws/fleet")) as socket:
             await socket.send(json.dumps({"api_key": operator_key}))
-            found.append(json.loads(await asyncio.wait_for(socket.recv(), 30)))
+            found.append(await heard(socket))
             node.emit(running.id, wire.Metric(step=9, values={"loss": 0.5}))
             await asyncio.to_thread(follow)
             while found[-1]["kind"] != "job":
-                found.append(json.loads(await asyncio.wait_for(socket.recv(), 30)))
+                found.append(await heard(socket))
         return found
 
     found = asyncio.run(watch())

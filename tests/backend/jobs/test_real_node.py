@@ -14,7 +14,7 @@ from backend.jobs.orders import place_jobs
 from backend.jobs.reports import checkpoint_register
 from backend.jobs.services import job_cancel, job_pause, job_requeue, job_resume
 from backend.jobs.sweep import sweep_attempts
-from backend.model_registry.models import ModelVersion
+from backend.model_registry.models import EvalReport, ModelVersion
 from backend.nodes.services import nodes_probe
 from gpu_node.protocol.manifest import Manifest
 from tests.backend.jobs.conftest import fresh, status, tick
@@ -76,6 +76,11 @@ def test_a_training_runs_from_the_queue_to_a_version_in_the_registry(real_node, 
     assert pieces_lacking(last) == []
     version = checkpoint_register(job.id, 8)
     assert (version.job_id, version.step, version.parent.name) == (job.id, 8, "tiny")
+    evaluation = make_job(kind="evaluate", model=f"{job.id}:8", families=["gcd"], num_problems=1)
+    until(lambda: fresh(evaluation).is_ended)
+    assert status(evaluation) == "succeeded", fresh(evaluation).failure_message
+    report = EvalReport.objects.get(job_id=evaluation.id)
+    assert (report.model_version_id, report.n, report.families) == (version.id, 1, ["gcd"])
 
 
 def test_pause_cancel_and_requeue_go_on_from_the_last_checkpoint(real_node, spec, make_job) -> None:
