@@ -224,6 +224,8 @@ class _Advancer:
 
     async def _avoid(self) -> bool:
         """False when no other node could take the run: then nobody is avoided any more."""
+        if len(node_addresses()) == 1:
+            return False
         self._avoided.add(self._node_name)
         try:
             await nodes_for(self._model, exclude=frozenset(self._avoided))

@@ -3,6 +3,7 @@ and 500 requests live through a promotion and a rollback.
 """
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -17,8 +18,9 @@ from backend.model_registry.models import ModelVersion
 from backend.model_registry.promotions import promote, rollback
 from backend.model_registry.reports import report_add
 from backend.model_registry.services import DEFAULT_ALIAS, model_version_register, snapshot_forget
+from backend.nodes.client import NodeClient
 from backend.nodes.models import Node
-from backend.nodes.services import nodes_probe
+from backend.nodes.services import node_addresses, nodes_probe
 from backend.runs.models import Run
 from tests.backend.conftest import PRICE
 from tests.backend.gateway.conftest import CONTEXT_TOKENS
@@ -107,6 +109,30 @@ async def test_retry_before_the_first_token_is_one_run_and_one_charge(
     assert record.cost_nano_usd == (record.prompt_tokens + record.completion_tokens) * PRICE
     frames = (await http.get(f"/v1/reason/{run_id}")).json()
     assert frames["status"] == "finished"
+    await all_sound()
+
+
+async def test_a_node_that_restarts_before_the_first_token_takes_the_run_again(
+    tmp_path, settings, http: httpx.AsyncClient
+) -> None:
+    node = NodeProcess(tmp_path / "slow", script=SLOW_TO_BEGIN)
+    node.start()
+    settings.SVEND_NODES = [node.setting]
+    try:
+        await nodes_probe()
+        await service_call(snapshot_forget)
+        body = {"question": DERIVATIVE, "model": MODEL, "background": True}
+        run_id = (await http.post("/v1/reason", json=body)).json()["id"]
+        async with asyncio.timeout(20):
+            while run_id not in (await NodeClient(node_addresses()["local"]).info()).running_runs:
+                await asyncio.sleep(0.02)
+        node.kill()
+        (node.folder / "script.json").write_text(json.dumps(SCRIPT))
+        await asyncio.to_thread(node.start)
+        run = await run_settled(run_id)
+    finally:
+        node.stop()
+    assert (run.status, run.answer, run.epoch, run.node_name) == ("finished", "3x² + 2", 2, "local")
     await all_sound()
 
 
