@@ -64,12 +64,14 @@ def version_loadable_nodes(version: ModelVersion) -> list[str]:
 
 @transaction.atomic
 def deployments_want(*, version: ModelVersion, replaces: ModelVersion | None) -> list[Deployment]:
-    """Wishes the version onto the nodes that hold what it replaces, else onto all open ones."""
+    """Wishes the version onto the nodes that hold what it replaces, else onto all open ones. What a node was started
+    with is left to it: no wish, so no unloading either."""
     if version.manifest is None:
         return []
     nodes = [node for node in nodes_read() if node.is_open and node.is_for_serving]
-    holders = [node.name for node in nodes if replaces is not None and replaces.name in node.models]
-    return [_deployment_want(version, name, Deployment.Engine.TORCH) for name in holders or [n.name for n in nodes]]
+    holders = [node for node in nodes if replaces is not None and replaces.name in node.models]
+    lacking = [node.name for node in holders or nodes if version.name not in node.models]
+    return [_deployment_want(version, name, Deployment.Engine.TORCH) for name in lacking]
 
 
 def deployment_want(*, version: ModelVersion, node_name: str, engine: str = Deployment.Engine.TORCH) -> Deployment:
