@@ -28,6 +28,7 @@ from gpu_node.protocol.job_frames import EVENTS_PAGE_MAX, JobFramePage
 log = structlog.get_logger(__name__)
 
 FOLLOW_SECONDS = 20.0  # of one tick, well below a task's limit
+IDLE_SECONDS = 10.0  # late frames of what is over are only to be acknowledged
 POLL_SECONDS = 0.5  # a curve moves within this and a transaction
 LEASE = timedelta(seconds=15)  # renewed each pass; a dead reader is replaced after it
 NODES_PER_TICK_MAX = 100
@@ -37,15 +38,17 @@ class LeaseLost(Exception):
     """Somebody else reads this node's journal now."""
 
 
-async def follow_nodes(*, seconds_max: float = FOLLOW_SECONDS) -> None:
-    """Follows every node that has job frames to tell and no reader."""
-    nodes = await service_call(_nodes)
+async def follow_nodes(*, seconds_max: float = FOLLOW_SECONDS, idle_seconds: float = IDLE_SECONDS) -> None:
+    """Follows every node that has work and no reader; an idle one is looked at each `idle_seconds`."""
+    nodes = await service_call(_nodes, idle_seconds)
     await asyncio.gather(*(follow_node(node, seconds_max=seconds_max) for node in nodes))
 
 
-def _nodes() -> list[Node]:
+def _nodes(idle_seconds: float) -> list[Node]:
+    lately = timezone.now() - timedelta(seconds=idle_seconds)
+    looked_at = set(FollowCursor.objects.filter(caught_up_at__gt=lately).values_list("node_id", flat=True))
     rows = Node.objects.filter(is_enabled=True, info__isnull=False).order_by("id")[:NODES_PER_TICK_MAX]
-    return [node for node in rows if node.jobs_max > 0 or _has_work(node)]
+    return [node for node in rows if (node.jobs_max > 0 and node.id not in looked_at) or _has_work(node)]
 
 
 def _has_work(node: Node) -> bool:

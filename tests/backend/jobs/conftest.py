@@ -43,7 +43,7 @@ def place() -> None:
 
 
 def follow() -> None:
-    tick(follow_nodes(seconds_max=0))
+    tick(follow_nodes(seconds_max=0, idle_seconds=0))
 
 
 def sweep() -> None:

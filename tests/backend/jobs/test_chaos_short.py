@@ -36,7 +36,7 @@ def follow_and_die(monkeypatch: pytest.MonkeyPatch, dice: random.Random) -> None
     with monkeypatch.context() as patched:
         patched.setattr(follow, "frames_append", appended)
         try:
-            tick(follow.follow_nodes(seconds_max=0))
+            tick(follow.follow_nodes(seconds_max=0, idle_seconds=0))
         except Died:
             pass
     FollowCursor.objects.update(lease_until=timezone.now() - timezone.timedelta(seconds=1))  # its lease runs out
