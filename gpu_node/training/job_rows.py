@@ -24,23 +24,22 @@ from gpu_node.data.synthetic import examples
 from gpu_node.protocol.job_spec import DataSpec, Objective
 from gpu_node.training.job_errors import JobRefused, bad_data
 
-REPORT_ROWS = 500  # a log line each so many rows: drawing them runs their tools
 LINE_BYTES_MAX = 1_048_576
 SHAPES = '{"question": …, "answer": …}, {"messages": […]} or {"text": …}'
 
-Report = Callable[[str], None]
+Heard = Callable[[int], None]
 
 
 def pool_make(
-    spec: DataSpec, *, objective: Objective, tokenizer: Tokenizer, file: Path | None, report: Report = lambda _: None
+    spec: DataSpec, *, objective: Objective, tokenizer: Tokenizer, file: Path | None, on_row: Heard = lambda _: None
 ) -> RowPool:
-    """Raises JobRefused (bad_data, bad_spec, bad_input)."""
+    """`on_row` hears the number of each row: drawing them runs their tools. Raises JobRefused (bad_data, bad_spec,
+    bad_input), and what `on_row` raises."""
     rows = rows_make(spec, objective=objective, tokenizer=tokenizer, file=file)
 
     def told() -> Iterator[Row]:
         for number, row in enumerate(rows, start=1):
-            if number % REPORT_ROWS == 0:
-                report(f"{number} rows")
+            on_row(number)
             yield row
 
     try:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from gpu_node.protocol.job_spec import EvalSpec, ExportSpec, GenerateSpec, QuantizeSpec, TrainSpec
 from gpu_node.training.attempt_folder import AttemptFolder
-from gpu_node.training.job_errors import failure_of
+from gpu_node.training.job_errors import JobStopped, failure_of
 from gpu_node.training.job_frames import JobLog, has_terminal
 
 EXIT_FAILED = 1
@@ -33,6 +33,8 @@ def main(arguments: list[str]) -> int:
     log = JobLog(attempt.frames, echo=False)
     try:
         _run(attempt, log)
+    except JobStopped:
+        log.write("job.cancelled", step=0)
     except Exception as error:
         traceback.print_exc()
         if not has_terminal(attempt.frames):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -25,13 +25,15 @@ from gpu_node.model.transformer import Transformer, initialise
 from gpu_node.protocol.job_spec import TrainSpec
 from gpu_node.training.attempt_folder import AttemptFolder
 from gpu_node.training.distributed import World
-from gpu_node.training.job_errors import JobRefused
+from gpu_node.training.job_errors import JobRefused, JobStopped
 from gpu_node.training.job_frames import JobLog
 from gpu_node.training.job_inputs import data_file, input_folder, shipped_tokenizer_folder
 from gpu_node.training.job_rows import pool_make
 from gpu_node.training.optim import OptimConfig
 from gpu_node.training.trainer import RunPace, TrainConfig, Trainer
 
+REPORT_ROWS = 500
+STOP_ROWS = 20  # drawing so many takes a second at most
 METRIC_FRAMES_MAX = 2_000  # of one training: short runs tell each step
 PEER_TIMEOUT = timedelta(minutes=10)  # a rank that says nothing for so long is lost
 # What the first rank of a gang's other nodes tells: its node has a log of its own, but the training is told once.
@@ -84,7 +86,7 @@ def trainer_make(attempt: AttemptFolder, spec: TrainSpec, log: JobLog, world: Wo
         objective=spec.objective,
         tokenizer=tokenizer,
         file=data_file(attempt) if spec.data.source == "file" else None,
-        report=lambda text: log.write("log", text=text),
+        on_row=_Rows(attempt, log).one,
     )
     log.write("log", text=f"{len(pool)} rows, {len(pool.ids)} tokens; {model.num_parameters} parameters")
     config = TrainConfig(
@@ -117,6 +119,20 @@ def trainer_make(attempt: AttemptFolder, spec: TrainSpec, log: JobLog, world: Wo
         control=lambda: attempt.control,
         world=world,
     )
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Tells how many rows there are so far, and ends the drawing where a stop is asked."""
+
+    attempt: AttemptFolder
+    log: JobLog
+
+    def one(self, number: int) -> None:
+        if number % STOP_ROWS == 0 and self.attempt.control == "stop":
+            raise JobStopped
+        if number % REPORT_ROWS == 0:
+            self.log.write("log", text=f"{number} rows")
 
 
 def _model_make(spec: TrainSpec, start: Path | None, tokenizer: Tokenizer) -> Transformer:
