@@ -16,7 +16,7 @@ import torch
 import torch.distributed as dist
 from tokenizers import Tokenizer
 
-from gpu_node.data.packing import EpochOrder
+from gpu_node.data.packing import EpochOrder, RowPool, pool_load
 from gpu_node.data.tokenizer import TOKENIZER_FILE, tokenizer_load
 from gpu_node.inference.threads import threads_set
 from gpu_node.model.checkpoint import load_checkpoint
@@ -28,7 +28,7 @@ from gpu_node.training.distributed import World
 from gpu_node.training.job_errors import JobRefused, JobStopped
 from gpu_node.training.job_frames import JobLog
 from gpu_node.training.job_inputs import data_file, input_folder, shipped_tokenizer_folder
-from gpu_node.training.job_rows import pool_make
+from gpu_node.training.job_rows import pool_make, rows_keep, rows_kept
 from gpu_node.training.optim import OptimConfig
 from gpu_node.training.trainer import RunPace, TrainConfig, Trainer
 
@@ -81,13 +81,7 @@ def trainer_make(attempt: AttemptFolder, spec: TrainSpec, log: JobLog, world: Wo
     model = _model_make(spec, start, tokenizer)
     threads_set(model.num_parameters)
     log.write("log", text="drawing rows" if spec.data.source == "families" else "reading rows")
-    pool = pool_make(
-        spec.data,
-        objective=spec.objective,
-        tokenizer=tokenizer,
-        file=data_file(attempt) if spec.data.source == "file" else None,
-        on_row=_Rows(attempt, log).one,
-    )
+    pool = _pool(attempt, spec, tokenizer, log)
     log.write("log", text=f"{len(pool)} rows, {len(pool.ids)} tokens; {model.num_parameters} parameters")
     config = TrainConfig(
         objective="score" if spec.objective == "verifier" else "language",
@@ -119,6 +113,25 @@ def trainer_make(attempt: AttemptFolder, spec: TrainSpec, log: JobLog, world: Wo
         control=lambda: attempt.control,
         world=world,
     )
+
+
+def _pool(attempt: AttemptFolder, spec: TrainSpec, tokenizer: Tokenizer, log: JobLog) -> RowPool:
+    """The job's rows; drawn ones are kept on the node, so that another attempt does not draw them again."""
+    kept = None
+    if spec.data.source == "families":
+        kept = rows_kept(attempt.path.parent / "rows", spec.data, objective=spec.objective, tokenizer=tokenizer)
+        if kept.exists():
+            return pool_load(kept)
+    pool = pool_make(
+        spec.data,
+        objective=spec.objective,
+        tokenizer=tokenizer,
+        file=data_file(attempt) if spec.data.source == "file" else None,
+        on_row=_Rows(attempt, log).one,
+    )
+    if kept is not None and os.environ.get("LOCAL_RANK", "0") == "0":
+        rows_keep(kept, pool)
+    return pool
 
 
 @dataclass(frozen=True)

@@ -216,8 +216,14 @@ def test_bad_data_is_named_by_file_and_line(
 
 def test_rows_of_our_families_train_a_nano_model_from_nothing(node: JobNode) -> None:
     data = DataSpec(families=["gcd"], num_rows=20, row_tokens_max=256)
-    node.put("job_1", train_spec(parent=None, data=data, num_steps=3, warmup_steps=1, checkpoint_steps=3))
+    spec = train_spec(parent=None, data=data, num_steps=3, warmup_steps=1, checkpoint_steps=3)
+    node.put("job_1", spec)
     assert node.wait_end("job_1").type == "job.finished"
+    (kept,) = (node.state / "jobs" / "rows").iterdir()
+    drawn_at = kept.stat().st_mtime
+    node.put("job_2", spec)
+    assert node.wait_end("job_2").type == "job.finished"
+    assert kept.stat().st_mtime == drawn_at  # another attempt does not draw them again
 
 
 @pytest.mark.parametrize(
