@@ -17,6 +17,8 @@ from gpu_node.server.job_shim import job_environment
 from tests.gpu_node.artifact_server import Artifacts, artifacts_served
 from tests.gpu_node.job_node import JobNode, data_folder, error_of, processes_of, tiny_checkpoint, train_spec
 
+pytestmark = pytest.mark.timeout(300)  # each starts processes that import torch: slow where others compute too
+
 Inputs = dict[str, SignedManifest]
 MANY = 100_000  # steps: such a job ends only because somebody ends it
 
