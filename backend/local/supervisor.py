@@ -196,7 +196,8 @@ class Supervisor:
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(child.stop_signal)
         try:
-            await asyncio.wait_for(process.wait(), child.stop_timeout_seconds)
+            async with asyncio.timeout(child.stop_timeout_seconds):
+                await process.wait()
         except TimeoutError:
             self.say(f"{child.name} did not stop in {child.stop_timeout_seconds:.0f} s; killing it")
             with contextlib.suppress(ProcessLookupError):

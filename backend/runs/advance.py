@@ -73,7 +73,8 @@ async def advance(run_id: str, *, seconds_max: float | None = None) -> None:
         return
     advancer = _Advancer(run=run, owner=owner)
     try:
-        await asyncio.wait_for(advancer.advance(), timeout=seconds_max)
+        async with asyncio.timeout(seconds_max):
+            await advancer.advance()
     except LeaseLost:
         log.info("run.lease_lost", run_id=run_id)
     except TimeoutError:

@@ -46,7 +46,8 @@ class _Bell:
             frames = self._waiting.pop(run_id)
             payload = {"frames": [(frame.seq, frame.line, frame.is_terminal) for frame in frames]}
             try:
-                await asyncio.wait_for(group_publish(run_group(run_id), payload), PUBLISH_TIMEOUT_SECONDS)
+                async with asyncio.timeout(PUBLISH_TIMEOUT_SECONDS):
+                    await group_publish(run_group(run_id), payload)
             except TimeoutError:
                 log.warning("run.bell_lost", run_id=run_id, first_seq=frames[0].seq, num_frames=len(frames))
 

@@ -73,7 +73,8 @@ async def frames_follow(*, run_id: str, after_seq: int = 0) -> AsyncGenerator[Lo
 
 async def _next_live(source: "asyncio.Queue[LoggedFrame] | _Rung", timeout_seconds: float) -> LoggedFrame | None:
     try:
-        return await asyncio.wait_for(source.get(), timeout_seconds)
+        async with asyncio.timeout(timeout_seconds):
+            return await source.get()
     except TimeoutError:
         return None
 

@@ -138,7 +138,8 @@ class Node:
         if self._keeping is not None:
             self._keeping.cancel()
         try:
-            await asyncio.wait_for(self.tools.close(), timeout=TOOLS_CLOSE_SECONDS)
+            async with asyncio.timeout(TOOLS_CLOSE_SECONDS):
+                await self.tools.close()
         except TimeoutError:
             logger.warning("the tools were still starting; they end with this process")
         await self.shelf.close()

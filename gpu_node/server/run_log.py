@@ -115,7 +115,8 @@ class RunLog:
                 raise LogBroken(f"the log of run {self.run_id!r} cannot be written")
             changed = self._changed
             try:
-                await asyncio.wait_for(changed.wait(), timeout=heartbeat_seconds)
+                async with asyncio.timeout(heartbeat_seconds):
+                    await changed.wait()
             except TimeoutError:
                 yield b"\n"
 

@@ -42,8 +42,9 @@ class ActiveRun:
     def stop(self, cause: Cause) -> None:
         if self.cause is None:
             self.cause = cause
-            assert self.task is not None
-            self.task.cancel()
+            if self.writer is not None:  # else `_drive` has not begun: cancelled now, it would never end the log
+                assert self.task is not None
+                self.task.cancel()
 
 
 @dataclass(kw_only=True)
@@ -125,12 +126,14 @@ class RunService:
         run.writer = FrameWriter(run.log, on_written=self.store.log_written, on_error=lambda _error: run.stop("disk"))
         try:
             try:
-                async with self._places:
-                    run.status = "running"
-                    await self._follow(run, run.writer)
+                if run.cause is None:
+                    async with self._places:
+                        run.status = "running"
+                        await self._follow(run, run.writer)
             except asyncio.CancelledError:
                 if run.cause is None:
                     raise
+            if run.cause is not None:
                 self._end_stopped(run, run.writer)
             self.store.log_finish(run.log)
         except OSError:

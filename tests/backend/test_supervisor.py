@@ -52,7 +52,8 @@ async def test_a_child_that_keeps_dying_stops_everything_and_says_why(
     await asyncio.sleep(0)
     await supervisor.start(_child("web", dying))
     with pytest.raises(ChildFailed, match="(?s)web ended .* status 3.*no such database"):
-        await asyncio.wait_for(waiting, 30)
+        async with asyncio.timeout(30):
+            await waiting
     assert supervisor.failure is not None
     assert str(RESTARTS_MAX + 1) in str(supervisor.failure)
     await supervisor.stop_all()

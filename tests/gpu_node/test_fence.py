@@ -432,7 +432,8 @@ async def test_a_killed_node_leaves_no_guest() -> None:
     )
     assert node.stdout is not None
     try:
-        waiting = (await asyncio.wait_for(node.stdout.readline(), 60)).decode().split()
+        async with asyncio.timeout(60):
+            waiting = (await node.stdout.readline()).decode().split()
         guests = {*waiting, *_children_of(str(node.pid))}
         inside = {child for guest in guests for child in _children_of(guest)}
     finally:

@@ -136,6 +136,24 @@ async def test_a_run_in_a_hanging_tool_is_cancelled(client: httpx.AsyncClient):
     assert time.monotonic() - started < 1
 
 
+@pytest.mark.parametrize("num_ticks", range(4))
+async def test_a_run_cancelled_as_it_begins_ends_too(tmp_path: Path, num_ticks: int):
+    node = node_of(cast(seconds_per_token=0.005), tmp_path)
+    node.runs.start(run_id="run_1", epoch=1, spec=spec("slow"))
+    for _ in range(num_ticks):
+        await asyncio.sleep(0)
+    node.runs.cancel("run_1")
+    log = node.store.log_find("run_1")
+    assert log is not None
+    async with asyncio.timeout(5):
+        lines = b"".join([lines async for lines in log.follow(after=0, heartbeat_seconds=1)])
+    last = frame_parse(lines.splitlines()[-1])
+    assert isinstance(last.event, RunFinished)
+    assert last.event.finish_reason == "cancelled"
+    assert node.runs.running() == []
+    assert [row.usage for row in node.store.usage_rows(after=0, limit=9)] == [last.usage]
+
+
 async def test_a_queued_run_can_be_cancelled(slow: tuple[httpx.AsyncClient, Cast]):
     http, _ = slow
     statuses = [(await put(http, f"run_{number}", spec("slow"))).json()["status"] for number in range(3)]

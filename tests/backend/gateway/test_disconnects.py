@@ -9,6 +9,8 @@ import pytest
 
 from backend.core.threads import service_call
 from backend.metering.models import UsageRecord
+from backend.runs.follow import frames_follow
+from backend.runs.live import frames_heard
 from backend.runs.models import Run
 from tests.backend.gateway.node_process import DERIVATIVE, LONG, MODEL, SLOW, TALE, NodeProcess
 from tests.backend.gateway.runs_checked import (
@@ -83,6 +85,31 @@ async def test_leaving_with_an_idempotency_key_lets_the_run_go_on(http: httpx.As
     assert await service_call(UsageRecord.objects.count) == 1
 
 
+@pytest.mark.parametrize("num_ticks", range(4))
+async def test_a_reader_that_is_stopped_as_a_frame_comes_is_gone(
+    http: httpx.AsyncClient, node: NodeProcess, num_ticks: int
+) -> None:
+    run_id = (await http.post("/v1/reason", json={"question": TALE, "background": True})).json()["id"]
+    reader = asyncio.create_task(_read(run_id))
+    with frames_heard(run_id) as frames:
+        for _ in range(3):
+            await frames.get()
+        for _ in range(num_ticks):
+            await asyncio.sleep(0)
+        reader.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        async with asyncio.timeout(2):
+            await reader
+    await http.post(f"/v1/reason/{run_id}/cancel")
+    assert (await run_settled(run_id)).status == "cancelled"
+    await all_sound()
+
+
+async def _read(run_id: str) -> None:
+    async for _ in frames_follow(run_id=run_id):
+        pass
+
+
 @pytest.mark.timeout(600)
 async def test_200_requests_at_once_some_leaving_are_each_billed_once(
     http: httpx.AsyncClient, node: NodeProcess
@@ -100,22 +127,23 @@ async def one_request(http: httpx.AsyncClient, draw: float, patience_seconds: fl
     """Two in five leave: at some line of a stream, or at some moment of waiting."""
     is_streamed, leaves = draw * 10 % 1 < 0.5, draw * 100 % 1 < 0.4
     if not leaves:
-        await asyncio.wait_for(_ask(http, (DERIVATIVE, LONG)[draw < 0.5], is_streamed), 100)
+        await _ask(http, (DERIVATIVE, LONG)[draw < 0.5], is_streamed)
     elif is_streamed:
         await _ask(http, TALE, is_streamed=True, lines_max=1 + int(draw * 20))
     else:
         try:
-            await asyncio.wait_for(_ask(http, TALE, is_streamed=False), patience_seconds)
+            async with asyncio.timeout(patience_seconds):
+                await _ask(http, TALE, is_streamed=False)
         except TimeoutError:
             pass
 
 
 async def _ask(http: httpx.AsyncClient, question: str, is_streamed: bool, lines_max: int | None = None) -> None:
     if not is_streamed:
-        response = await http.post("/v1/chat/completions", json=body(question), timeout=100)
+        response = await http.post("/v1/chat/completions", json=body(question), timeout=None)
         assert response.status_code == 200, response.text
         return
-    async with http.stream("POST", "/v1/chat/completions", json=body(question, stream=True), timeout=100) as response:
+    async with http.stream("POST", "/v1/chat/completions", json=body(question, stream=True), timeout=None) as response:
         assert response.status_code == 200
         lines = []
         async for line in response.aiter_lines():
@@ -130,7 +158,8 @@ async def test_leaving_at_any_moment_leaves_no_run_behind(http: httpx.AsyncClien
     for milliseconds in (1, 3, 6, 10, 15, 25, 40, 70, 110, 180):
         for is_streamed in (True, False):
             try:
-                await asyncio.wait_for(_ask(http, TALE, is_streamed), milliseconds / 1000)
+                async with asyncio.timeout(milliseconds / 1000):
+                    await _ask(http, TALE, is_streamed)
             except TimeoutError:
                 pass
     await runs_settled()
