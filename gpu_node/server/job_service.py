@@ -187,13 +187,12 @@ class JobService:
 
     async def wait(self, *, after: int, seconds: float) -> None:
         """Returns when the journal goes beyond `after`, or when the time is over."""
-        deadline = time.monotonic() + seconds
-        while self.store.last_position <= after and (left := deadline - time.monotonic()) > 0:
-            changed = self._changed
-            try:
-                await asyncio.wait_for(changed.wait(), timeout=left)
-            except TimeoutError:
-                return
+        try:
+            async with asyncio.timeout(seconds):
+                while self.store.last_position <= after:
+                    await self._changed.wait()
+        except TimeoutError:
+            return
 
     def _attempt(self, job_id: str, epoch: int) -> Attempt:
         latest = self._latest.get(job_id)

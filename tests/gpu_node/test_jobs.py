@@ -176,7 +176,12 @@ def test_a_killed_process_is_a_killed_job(node: JobNode, inputs: Inputs, module:
 def test_acknowledged_frames_may_go_and_no_other(node: JobNode, inputs: Inputs) -> None:
     node.put("job_1", train_spec(), inputs)
     node.wait_end("job_1")
+    node.wait_exit("job_1")
     last = len(node.frames())
+    started = time.monotonic()
+    page = node.http.get("/events", params={"after": last, "wait_seconds": 1}).json()
+    assert (page["frames"], page["last_position"]) == ([], last)
+    assert time.monotonic() - started > 0.9
     assert error_of(node.http.post("/events/ack", json={"position": last + 1})) == (400, "bad_request")
     assert node.http.post("/events/ack", json={"position": last}).json() == {"acknowledged": last}
 
