@@ -1,0 +1,88 @@
+/** Jobs that never ran, for specs and for the page of every state. */
+import type { TrainSpec } from "../protocol.gen";
+import type { CheckpointRow, JobDetail } from "./api_types";
+
+export const SPEC: TrainSpec = {
+  kind: "train",
+  objective: "sft",
+  model_size: "nano",
+  parent: "svend-nano",
+  data: { source: "families", families: [], num_rows: 2_000, seed_start: 10_000_000, row_tokens_max: 512 },
+  num_steps: 100,
+  batch_tokens: 4_096,
+  muon_learning_rate: 0.008,
+  adamw_learning_rate: 0.0012,
+  warmup_steps: 10,
+  clip_norm: 1,
+  seed: 1,
+  is_autocast: true,
+  checkpoint_steps: 25,
+  num_nodes: 1,
+  ranks_per_node: 1,
+  time_budget_seconds: null,
+};
+
+export function jobOf(changes: Partial<JobDetail> = {}): JobDetail {
+  return {
+    id: "job_sample",
+    name: "svend-nano, word problems, round 2",
+    kind: "train",
+    status: "running",
+    status_reason: "",
+    wish: "",
+    can: ["clone", "cancel", "pause"],
+    failure: null,
+    priority: 0,
+    account_id: "acct_sample",
+    account_name: "Svend",
+    created_by: "operator@example.com",
+    cloned_from: null,
+    schedule_id: null,
+    spec: SPEC,
+    spec_sha256: "5e".repeat(32),
+    budget_nano_usd: null,
+    spent_nano_usd: 124_000_000,
+    price_nano_usd_per_hour: 2_000_000_000,
+    retries_max: 0,
+    retries_used: 0,
+    losses: 0,
+    epoch: 1,
+    num_nodes: 1,
+    wanted_node_names: [],
+    node_names: ["local"],
+    unreachable_node_names: [],
+    queue_position: null,
+    waiting_reason: "",
+    step: 61,
+    num_steps: 100,
+    eta_seconds: 120,
+    values: { loss: 0.418, tokens_per_second: 6930 },
+    last_seq: 2,
+    last_event_at: "2026-11-25T14:01:31Z",
+    created_at: "2026-11-25T13:40:00Z",
+    started_at: "2026-11-25T13:41:00Z",
+    finished_at: null,
+    attempts: [],
+    transitions: [],
+    ...changes,
+  };
+}
+
+export function checkpointOf(changes: Partial<CheckpointRow> = {}): CheckpointRow {
+  return {
+    ref: "job_sample:50",
+    step: 50,
+    epoch: 1,
+    state: "committed",
+    refused_reason: "",
+    manifest_sha256: "a1".repeat(32),
+    num_bytes: 5_200_000,
+    num_files: 7,
+    values: { loss: 0.502 },
+    keep_reasons: ["last"],
+    created_at: "2026-11-25T13:55:00Z",
+    committed_at: "2026-11-25T13:55:04Z",
+    pruned_at: null,
+    ...changes,
+  };
+}
