@@ -98,6 +98,12 @@ export interface DataSpec {
   row_tokens_max: number;
 }
 
+export interface Device {
+  kind: string;
+  name: string;
+  memory_bytes: number;
+}
+
 export interface Eval {
   type: "eval";
   step: number;
@@ -179,6 +185,16 @@ export interface JobStarted {
   device: string;
 }
 
+export interface LoadedModel {
+  version: string;
+  role: "reasoner" | "verifier";
+  backend: string;
+  num_parameters: number;
+  context_tokens: number;
+  vocab_size: number;
+  manifest_sha256: string;
+}
+
 export interface Log {
   type: "log";
   level: "debug" | "info" | "warning" | "error";
@@ -205,6 +221,22 @@ export interface Metric {
   step: number;
   values: Record<string, number>;
   eta_seconds: number | null;
+}
+
+export interface NodeInfo {
+  protocol_version: 1;
+  name: string;
+  boot_id: string;
+  journal_id: string;
+  versions: Record<string, string>;
+  devices: Device[];
+  fence_tier: string;
+  models: LoadedModel[];
+  running_runs: string[];
+  runs_max: number;
+  running_jobs: RunningJob[];
+  jobs_max: number;
+  is_draining: boolean;
 }
 
 export interface Piece {
@@ -281,6 +313,13 @@ export interface RunStarted {
   backend: string;
   fence_tier: string;
   max_total_tokens: number;
+}
+
+export interface RunningJob {
+  job_id: string;
+  epoch: number;
+  state: "preparing" | "running" | "paused" | "stopping";
+  step: number;
 }
 
 export interface StepClose {

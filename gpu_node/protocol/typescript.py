@@ -13,11 +13,12 @@ from pydantic.json_schema import models_json_schema
 
 from gpu_node.protocol.frames import PROTOCOL_VERSION, Frame, Wire
 from gpu_node.protocol.job_frames import JobFrame
+from gpu_node.protocol.node import NodeInfo
 from gpu_node.protocol.plan import Plan, PlanRequest, Preview, PreviewRequest
 
 HEADER = "// Generated from gpu_node/protocol by `npm run wire`. Do not edit.\n"
 # What the browser reads; what these refer to comes along.
-ROOTS: tuple[type[Wire], ...] = (Frame, JobFrame, PlanRequest, Plan, PreviewRequest, Preview)
+ROOTS: tuple[type[Wire], ...] = (Frame, JobFrame, PlanRequest, Plan, PreviewRequest, Preview, NodeInfo)
 # The tagged unions, by the field that holds each: pydantic's schema gives a union no name of its own.
 UNIONS = {"RunEvent": ("Frame", "event"), "JobEvent": ("JobFrame", "event"), "JobSpec": ("PlanRequest", "spec")}
 SCALARS = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}
