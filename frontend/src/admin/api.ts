@@ -30,7 +30,9 @@ const METRIC_POINTS = 4_000;
 const path = (...parts: string[]) => `/api/${parts.map(encodeURIComponent).join("/")}`;
 
 function query(fields: Record<string, string | number | null | undefined>): string {
-  const pairs = Object.entries(fields).filter(([, value]) => value !== undefined && value !== null && value !== "");
+  const pairs = Object.entries(fields).filter(
+    ([, value]) => value !== undefined && value !== null && value !== "",
+  );
   const text = new URLSearchParams(pairs.map(([name, value]) => [name, String(value)])).toString();
   return text ? `?${text}` : "";
 }
@@ -82,12 +84,8 @@ export const jobAct = (id: string, verb: "cancel" | "pause" | "resume" | "requeu
 export const jobLaunch = (id: string, spec: Record<string, unknown>, terms: JobTerms) =>
   request<JobRow>("POST", "/api/jobs", { id, spec, ...terms });
 
-export const jobClone = (
-  from: string,
-  id: string,
-  changes: Record<string, unknown>,
-  terms: JobTerms,
-) => request<JobRow>("POST", path("jobs", from, "clone"), { id, changes, ...terms });
+export const jobClone = (from: string, id: string, changes: Record<string, unknown>, terms: JobTerms) =>
+  request<JobRow>("POST", path("jobs", from, "clone"), { id, changes, ...terms });
 
 export const specSchemaQuery = queryOptions({
   queryKey: ["spec-schema"],

@@ -291,7 +291,14 @@ export interface Comparison {
 
 // --- Nodes
 
-export type NodeState = "ready" | "unreachable" | "lost" | "draining" | "cordoned" | "never_reached" | "foreign";
+export type NodeState =
+  | "ready"
+  | "unreachable"
+  | "lost"
+  | "draining"
+  | "cordoned"
+  | "never_reached"
+  | "foreign";
 
 export interface NodeRow {
   name: string;

@@ -1,6 +1,6 @@
 /** Jobs that never ran, for specs and for the page of every state. */
 import type { TrainSpec } from "../protocol.gen";
-import type { CheckpointRow, JobDetail } from "./api_types";
+import type { CheckpointRow, JobDetail, NodeRow } from "./api_types";
 
 export const SPEC: TrainSpec = {
   kind: "train",
@@ -83,6 +83,67 @@ export function checkpointOf(changes: Partial<CheckpointRow> = {}): CheckpointRo
     created_at: "2026-11-25T13:55:00Z",
     committed_at: "2026-11-25T13:55:04Z",
     pruned_at: null,
+    ...changes,
+  };
+}
+
+export function nodeOf(changes: Partial<NodeRow> = {}): NodeRow {
+  return {
+    name: "rtx-1",
+    url: "https://rtx-1.example.com:8001",
+    state: "ready",
+    role: "both",
+    is_trusted: false,
+    is_cordoned: false,
+    is_draining: false,
+    info: {
+      protocol_version: 1,
+      name: "rtx-1",
+      boot_id: "b1",
+      journal_id: "j1",
+      versions: { svend: "0.1.0", torch: "2.13.0", python: "3.11.9" },
+      devices: [{ kind: "cuda", name: "RTX A6000", memory_bytes: 48_000_000_000 }],
+      fence_tier: "bubblewrap",
+      models: [
+        {
+          version: "svend-nano",
+          role: "reasoner",
+          backend: "torch",
+          num_parameters: 1_200_000,
+          context_tokens: 2_048,
+          vocab_size: 512,
+          manifest_sha256: "",
+        },
+      ],
+      running_runs: ["run_1", "run_2"],
+      runs_max: 8,
+      running_jobs: [],
+      jobs_max: 1,
+      is_draining: false,
+    },
+    seen_at: "2026-11-25T14:01:31Z",
+    probed_at: "2026-11-25T14:01:31Z",
+    probe_error: "",
+    follow_error: "",
+    silent_seconds: 0,
+    running_jobs: [
+      {
+        job_id: "job_sample",
+        job_name: "svend-nano, word problems, round 2",
+        epoch: 1,
+        node_rank: 0,
+        status: "running",
+        step: 61,
+        num_steps: 100,
+      },
+    ],
+    price_nano_usd_per_hour: 790_000_000,
+    cost_24h_nano_usd: 18_960_000_000,
+    tokens_sold_24h: 7_360_000,
+    revenue_24h_nano_usd: 22_080_000_000,
+    margin_24h_nano_usd: 3_120_000_000,
+    added_by: "operator@example.com",
+    created_at: "2026-11-20T08:00:00Z",
     ...changes,
   };
 }

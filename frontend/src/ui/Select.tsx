@@ -8,7 +8,14 @@ interface SelectProps extends SelectHTMLAttributes<HTMLSelectElement> {
 }
 
 /** A labelled choice out of more than chips can hold. */
-export function Select({ label, hint, isLabelHidden = false, options, className = "", ...rest }: SelectProps) {
+export function Select({
+  label,
+  hint,
+  isLabelHidden = false,
+  options,
+  className = "",
+  ...rest
+}: SelectProps) {
   const id = useId();
   return (
     <div className="flex min-w-0 flex-col gap-1">

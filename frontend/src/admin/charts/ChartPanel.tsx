@@ -1,10 +1,10 @@
 /** The curves of a job: loss large, the others small beneath it, one set of choices for all; or all as one table. */
 import { useMemo, useState } from "react";
-import type { Point } from "../jobs/job_log";
-import { metricNames } from "../jobs/job_log";
 import { Chips } from "../../ui/Chips";
 import { Panel } from "../../ui/Panel";
 import { Toggle } from "../../ui/Toggle";
+import type { Point } from "../jobs/job_log";
+import { metricNames } from "../jobs/job_log";
 import { a } from "../strings";
 import { MetricChart } from "./MetricChart";
 import { type ChartView, curveOf, tableRows, VIEW_FIRST, valueWords } from "./series";

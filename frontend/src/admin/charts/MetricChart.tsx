@@ -75,7 +75,10 @@ function usePlot({ curves, data, view, height, onHover }: PlotNeeds) {
       element,
     );
     // The curves drawn at the ends are the latest, not those of the day the canvas was made.
-    made.hooks.draw = [(self) => plotOptions(latest.current.curves, view, size, coloursRead(), onHover).hooks?.draw?.[0]?.(self)];
+    made.hooks.draw = [
+      (self) =>
+        plotOptions(latest.current.curves, view, size, coloursRead(), onHover).hooks?.draw?.[0]?.(self),
+    ];
     plot.current = made;
     const observer = new ResizeObserver(() => made.setSize({ width: element.clientWidth || 300, height }));
     observer.observe(element);

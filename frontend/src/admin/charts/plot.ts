@@ -2,8 +2,8 @@
  * uPlot's options for one metric: hairlines, labels inside the frame, the main curve in accent over its raw ghost,
  * others dashed in grey with their names at their ends. Colours are the page's own, read from its style sheet.
  */
-import uPlot from "uplot";
-import { type ChartView, type Curve, aligned, valueWords } from "./series";
+import type uPlot from "uplot";
+import { aligned, type ChartView, type Curve, valueWords } from "./series";
 
 export interface Colours {
   line: string;

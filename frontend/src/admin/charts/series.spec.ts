@@ -20,7 +20,9 @@ describe("smoothing", () => {
 
 describe("thinning", () => {
   it("keeps every spike and the last point", () => {
-    const ys = Array.from({ length: 10_000 }, (_, index) => (index === 4_321 ? 99 : index === 7_000 ? -99 : 1));
+    const ys = Array.from({ length: 10_000 }, (_, index) =>
+      index === 4_321 ? 99 : index === 7_000 ? -99 : 1,
+    );
     const thin = envelope({ xs: ys.map((_, index) => index), ys }, 200);
     expect(thin.xs.length).toBeLessThanOrEqual(202);
     expect(thin.ys).toContain(99);
@@ -46,7 +48,12 @@ describe("a chart's series", () => {
     expect(curve.calm.ys[9]).toBeGreaterThan(4);
   });
   it("stands on one axis with others", () => {
-    expect(aligned([{ xs: [1, 3], ys: [5, 6] }, { xs: [2, 3], ys: [7, 8] }])).toEqual([
+    expect(
+      aligned([
+        { xs: [1, 3], ys: [5, 6] },
+        { xs: [2, 3], ys: [7, 8] },
+      ]),
+    ).toEqual([
       [1, 2, 3],
       [5, null, 6],
       [null, 7, 8],

@@ -28,9 +28,7 @@ export function CheckpointsPanel({ job }: { job: JobRow }) {
         <ErrorNotice error={checkpoints.error} onRetry={() => void checkpoints.refetch()} />
       )}
       {checkpoints.isSuccess && rows.length === 0 && <p className="text-soft">{a.checkpoints.empty}</p>}
-      {rows.length > 0 && (
-        <CheckpointTable job={job} rows={rows} onRegister={(row) => setRegistering(row)} />
-      )}
+      {rows.length > 0 && <CheckpointTable job={job} rows={rows} onRegister={(row) => setRegistering(row)} />}
       <Dialog
         title={a.checkpoints.registerTitle(registering?.step ?? 0)}
         isOpen={registering !== null}

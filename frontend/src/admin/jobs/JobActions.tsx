@@ -39,7 +39,9 @@ export function JobActions({ job, onRequeued }: { job: JobRow; onRequeued: () =>
           </Button>
         ))}
         {can("cancel") && (
-          <Button onClick={() => (job.status === "queued" ? act.mutate({ verb: "cancel" }) : setStopping(true))}>
+          <Button
+            onClick={() => (job.status === "queued" ? act.mutate({ verb: "cancel" }) : setStopping(true))}
+          >
             {job.status === "queued" ? a.job.cancelQueued : a.job.cancel}
           </Button>
         )}

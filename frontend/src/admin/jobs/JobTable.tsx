@@ -63,7 +63,9 @@ function Row({ job }: { job: JobRow }) {
       </td>
       <td className={`${CELL} lg:w-[15%]`}>
         {(job.num_steps || job.step > 0) && <span>{a.jobs.stepOf(job.step, job.num_steps)}</span>}
-        {share !== null && job.status !== "queued" && <ProgressBar share={share} label={columnsProgress(job)} />}
+        {share !== null && job.status !== "queued" && (
+          <ProgressBar share={share} label={columnsProgress(job)} />
+        )}
       </td>
       <td className={`${CELL} text-soft`}>{job.node_names.join(", ")}</td>
       <td className={`${CELL} whitespace-nowrap lg:text-right`}>

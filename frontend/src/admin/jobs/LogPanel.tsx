@@ -71,7 +71,12 @@ export function LogPanel({ jobId, log }: { jobId: string; log: JobLog }) {
       {log.lines.length === 0 && <p className="text-soft">{a.log.empty}</p>}
       {log.lines.length > 0 && lines.length === 0 && <p className="text-soft">{a.log.noMatch}</p>}
       {lines.length > 0 && (
-        <Lines lines={lines} isFollowed={isFollowed} isWrapped={isWrapped} onLeave={() => setFollowed(false)} />
+        <Lines
+          lines={lines}
+          isFollowed={isFollowed}
+          isWrapped={isWrapped}
+          onLeave={() => setFollowed(false)}
+        />
       )}
     </Panel>
   );
@@ -136,7 +141,9 @@ function Line({ line, isWrapped }: { line: LogLine; isWrapped: boolean }) {
         {clock.format(line.atMs)}
       </time>
       {line.rank > 0 && <span className="shrink-0 text-soft">{a.log.rank(line.rank)}</span>}
-      <span className={`${LEVEL_COLOURS[line.level]} ${isWrapped ? "min-w-0 whitespace-pre-wrap break-words" : ""}`}>
+      <span
+        className={`${LEVEL_COLOURS[line.level]} ${isWrapped ? "min-w-0 whitespace-pre-wrap break-words" : ""}`}
+      >
         {line.level !== "info" && <span className="sr-only">{line.level}: </span>}
         {plain(line.text)}
       </span>

@@ -5,7 +5,7 @@
  * Invariant: the log is only ever changed by the reducer. A job that is requeued goes on: an ended one is not left
  * until its last event is here.
  */
-import { LiveSocket, type Line } from "../../live/live_socket";
+import { type Line, LiveSocket } from "../../live/live_socket";
 import type { JobRow } from "../api_types";
 import { EMPTY_LOG, eventsApply, type JobLog, type LoggedEvent } from "./job_log";
 

@@ -1,16 +1,16 @@
 import { describe, expect, it } from "vitest";
-import type { JobEvent } from "./job_types";
 import {
   EMPTY_LOG,
   eventsApply,
   firstError,
-  latestOf,
   LINES_MAX,
-  linesFound,
   type LoggedEvent,
+  latestOf,
+  linesFound,
   logSeeded,
   metricNames,
 } from "./job_log";
+import type { JobEvent } from "./job_types";
 
 let seq = 0;
 const logged = (event: JobEvent, epoch = 1, node_rank = 0): LoggedEvent => {
@@ -112,7 +112,9 @@ describe("a job's log", () => {
   });
 
   it("keeps the newest lines only", () => {
-    const events = log(...Array.from({ length: LINES_MAX + 5 }, (_, index) => [said(`line ${index}`)] as [JobEvent]));
+    const events = log(
+      ...Array.from({ length: LINES_MAX + 5 }, (_, index) => [said(`line ${index}`)] as [JobEvent]),
+    );
     const { lines } = eventsApply(EMPTY_LOG, events);
     expect(lines).toHaveLength(LINES_MAX);
     expect(lines[0]?.text).toBe("line 5");

@@ -164,7 +164,8 @@ const FIRST_NAMES = ["loss", "validation_loss", "learning_rate", "gradient_norm"
 export function metricNames(points: Point[]): string[] {
   const names = new Set<string>();
   for (const point of points) for (const name of Object.keys(point.values)) names.add(name);
-  const rank = (name: string) => (FIRST_NAMES.indexOf(name) + FIRST_NAMES.length + 1) % (FIRST_NAMES.length + 1);
+  const rank = (name: string) =>
+    (FIRST_NAMES.indexOf(name) + FIRST_NAMES.length + 1) % (FIRST_NAMES.length + 1);
   return [...names].sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
 }
 
@@ -181,7 +182,6 @@ export function linesFound(lines: LogLine[], level: LogLevel, search: string): L
   const wanted = search.trim().toLowerCase();
   const lowest = LEVELS.indexOf(level);
   return lines.filter(
-    (line) =>
-      LEVELS.indexOf(line.level) >= lowest && (!wanted || line.text.toLowerCase().includes(wanted)),
+    (line) => LEVELS.indexOf(line.level) >= lowest && (!wanted || line.text.toLowerCase().includes(wanted)),
   );
 }

@@ -53,7 +53,8 @@ export function PlanFacts({ plan }: { plan: JobPlan }) {
           <li key={check.name} className="flex gap-2">
             <Mark isOk={check.is_ok} />
             <span className="min-w-0 break-words">
-              <span className="font-medium">{a.launch.checkNames[check.name] ?? check.name}</span>: {check.message}
+              <span className="font-medium">{a.launch.checkNames[check.name] ?? check.name}</span>:{" "}
+              {check.message}
               {!check.is_ok && check.cure && (
                 <span className="block text-soft">
                   {a.job.cure}: {check.cure}

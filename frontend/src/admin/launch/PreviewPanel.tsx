@@ -38,7 +38,6 @@ export function PreviewRows({ rows }: { rows: PreviewRow[] }) {
         <li key={index} className="flex flex-col gap-1">
           <p className="text-xs text-soft">{a.launch.previewRow(row.family, row.num_tokens)}</p>
           <p
-            // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls inside itself
             tabIndex={0}
             className="scrolls max-h-60 overflow-y-auto rounded-md bg-sunk p-3 font-mono text-xs leading-5 break-words whitespace-pre-wrap"
           >

@@ -6,7 +6,7 @@ import type { JobKind } from "../api_types";
 import { a } from "../strings";
 import { isImportant } from "./launch_state";
 import { SpecField } from "./SpecField";
-import { type FormField, formRead, type FormValues, formValues, type Spec } from "./schema_form";
+import { type FormField, type FormValues, formRead, formValues, type Spec } from "./schema_form";
 
 interface SpecFormProps {
   kind: JobKind;

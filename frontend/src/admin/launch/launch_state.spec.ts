@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { jobOf, SPEC } from "../sample_jobs";
 import type { SpecSchema } from "../api_types";
+import { jobOf, SPEC } from "../sample_jobs";
 import { dollarsOf, specFirst, TERMS_FIRST, termsOf, termsRead } from "./launch_state";
 
 const schema: SpecSchema = {
@@ -19,12 +19,16 @@ describe("what a launch begins with", () => {
     expect(SPEC.parent).toBe("svend-nano");
   });
   it("is an evaluation of the checkpoint that the address names", () =>
-    expect(specFirst({ model: "job_sample:50" }, "evaluate", schema, null)).toEqual({ model: "job_sample:50" }));
+    expect(specFirst({ model: "job_sample:50" }, "evaluate", schema, null)).toEqual({
+      model: "job_sample:50",
+    }));
 });
 
 describe("a job's terms", () => {
   it("are those of the job it clones", () => {
-    const typed = termsOf(jobOf({ budget_nano_usd: 2_500_000_000, priority: 3, wanted_node_names: ["gpu-1"] }));
+    const typed = termsOf(
+      jobOf({ budget_nano_usd: 2_500_000_000, priority: 3, wanted_node_names: ["gpu-1"] }),
+    );
     expect(typed).toMatchObject({ budget: "2.50", priority: "3", nodes: ["gpu-1"] });
     expect(termsRead(typed)).toMatchObject({
       errors: {},

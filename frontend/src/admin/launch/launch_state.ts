@@ -39,7 +39,12 @@ export interface LaunchSearch {
 }
 
 /** The spec that the form opens with: a clone's, a preset's, or nothing but what the address names. */
-export function specFirst(search: LaunchSearch, kind: JobKind, schema: SpecSchema, clone: JobDetail | null): Spec {
+export function specFirst(
+  search: LaunchSearch,
+  kind: JobKind,
+  schema: SpecSchema,
+  clone: JobDetail | null,
+): Spec {
   const preset = schema.presets.find((one) => one.name === search.preset && one.kind === kind);
   const base: Spec = { ...(clone?.kind === kind ? clone.spec : preset?.spec) };
   if (search.model && kind !== "train" && kind !== "generate") base.model = search.model;
@@ -48,7 +53,10 @@ export function specFirst(search: LaunchSearch, kind: JobKind, schema: SpecSchem
 }
 
 export const fieldsByKind = (schema: SpecSchema): Record<JobKind, FormField[]> =>
-  Object.fromEntries(KINDS.map((kind) => [kind, formFields(schema.kinds[kind])])) as Record<JobKind, FormField[]>;
+  Object.fromEntries(KINDS.map((kind) => [kind, formFields(schema.kinds[kind])])) as Record<
+    JobKind,
+    FormField[]
+  >;
 
 export interface TermsTyped {
   name: string;

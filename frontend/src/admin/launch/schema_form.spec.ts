@@ -26,7 +26,8 @@ const schema: JsonSchema = {
 };
 const fields = formFields(schema);
 const values = formValues(fields, { model: "nano" });
-const read = (changes: Record<string, string | boolean>) => formRead("train", fields, { ...values, ...changes });
+const read = (changes: Record<string, string | boolean>) =>
+  formRead("train", fields, { ...values, ...changes });
 
 describe("the launch form", () => {
   it("has a field for each of the schema's, nested ones by path, and none for the kind", () => {
@@ -73,11 +74,16 @@ describe("the launch form", () => {
     ["model", "", "Fill this in."],
     ["model", "much too long", "At most 8 characters."],
     ["data.families", "a, b, c", "At most 2."],
-  ])("refuses %s = %j", (path, text, error) => expect(read({ [path]: text }).errors).toEqual({ [path]: error }));
+  ])("refuses %s = %j", (path, text, error) =>
+    expect(read({ [path]: text }).errors).toEqual({ [path]: error }),
+  );
 
   it("reads lists, thousands and powers of ten as people write them", () => {
     const { spec } = read({ "data.families": "gcd  primes", "data.num_rows": "1e2", learning_rate: "3e-4" });
-    expect(spec).toMatchObject({ data: { families: ["gcd", "primes"], num_rows: 100 }, learning_rate: 0.0003 });
+    expect(spec).toMatchObject({
+      data: { families: ["gcd", "primes"], num_rows: 100 },
+      learning_rate: 0.0003,
+    });
     expect(formRead("train", fields, { ...values, "data.num_rows": "1,000" }).errors["data.num_rows"]).toBe(
       "At most 100.",
     );

@@ -106,7 +106,10 @@ function kindOf(path: string, schema: JsonSchema): FieldKind {
 function valueAt(spec: Spec, path: string): unknown {
   return path
     .split(".")
-    .reduce<unknown>((node, name) => (node && typeof node === "object" ? (node as Spec)[name] : undefined), spec);
+    .reduce<unknown>(
+      (node, name) => (node && typeof node === "object" ? (node as Spec)[name] : undefined),
+      spec,
+    );
 }
 
 function shown(field: FormField, value: unknown): string | boolean {
@@ -168,7 +171,9 @@ export function valueRead(field: FormField, given: string | boolean): Read {
       : { error: `One of: ${field.choices.join(", ")}.` };
   if (field.kind === "text") {
     const most = field.schema.maxLength;
-    return most !== undefined && text.length > most ? { error: `At most ${most} characters.` } : { value: text };
+    return most !== undefined && text.length > most
+      ? { error: `At most ${most} characters.` }
+      : { value: text };
   }
   return numberRead(field, text);
 }

@@ -89,7 +89,9 @@ function JobList() {
         </Empty>
       )}
       {pages.isSuccess && rows.length === 0 && isFiltered && (
-        <Empty action={<Button onClick={() => filter({ state: "all", kind: "all" })}>{a.jobs.showAll}</Button>}>
+        <Empty
+          action={<Button onClick={() => filter({ state: "all", kind: "all" })}>{a.jobs.showAll}</Button>}
+        >
           {a.jobs.emptyFiltered}
         </Empty>
       )}
