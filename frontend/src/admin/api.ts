@@ -8,7 +8,6 @@ import type {
   Gates,
   JobDetail,
   JobEventsPage,
-  JobKind,
   JobPlan,
   JobPreview,
   JobRow,
@@ -23,7 +22,8 @@ import type {
 } from "./api_types";
 import type { LoggedEvent, MetricColumns } from "./jobs/job_log";
 
-const REFRESH_MS = 3_000; // lists have no log of their own: they are read again
+const REFRESH_MS = 3_000; // promotions have no live line: they are read again
+export const JOBS_REFRESH_MS = 10_000; // the queue and the nodes have one; this is for what it lost
 const EVENTS_PAGE = 1_000;
 const METRIC_POINTS = 4_000;
 
@@ -173,16 +173,12 @@ export const promote = (alias: string, model: string, reason: string) =>
 export const rollback = (alias: string, expected: string | null, reason: string) =>
   request<PromotionRow>("POST", "/api/promotions/rollback", { alias, expected, reason });
 
-export const jobsQueryKey = (statuses: string, kind: string) => ["jobs", statuses, kind] as const;
-export const JOBS_REFRESH_MS = REFRESH_MS;
-export type { JobKind };
-
 // --- Nodes
 
 export const nodesQuery = queryOptions({
   queryKey: ["nodes"],
   queryFn: () => request<NodeRow[]>("GET", "/api/nodes"),
-  refetchInterval: REFRESH_MS,
+  refetchInterval: JOBS_REFRESH_MS,
 });
 
 export type NodeVerb = "cordon" | "uncordon" | "drain" | "undrain" | "probe";

@@ -113,6 +113,7 @@ export const a = {
   },
 
   charts: {
+    title: "Curves",
     names: {
       loss: "Loss",
       validation_loss: "Validation loss",

@@ -33,7 +33,7 @@ export function ChartPanel({ points, compared, onCompare }: ChartPanelProps) {
   const small = names.filter((name) => SMALL.includes(name));
   return (
     <Panel
-      title={a.charts.names.loss ?? ""}
+      title={a.charts.title}
       tools={<Tools {...{ view, setView, isTable, setTable, onCompare, numCompared: compared.length }} />}
     >
       {points.length === 0 && <p className="py-8 font-serif text-md text-soft">{a.charts.empty}</p>}

@@ -1,9 +1,16 @@
 /** What happened to a job, newest first: each change of state with its reason, and what the node told besides. */
-import { dateTime, utc } from "../../format/dates";
+import { utc } from "../../format/dates";
 import { Panel } from "../../ui/Panel";
 import type { Attempt, JobDetail, Transition } from "../api_types";
 import { a } from "../strings";
 import type { JobLog, Mark } from "./job_log";
+
+const clock = new Intl.DateTimeFormat("en-GB", {
+  day: "numeric",
+  month: "short",
+  hour: "2-digit",
+  minute: "2-digit",
+});
 
 interface Line {
   key: string;
@@ -23,8 +30,8 @@ export function EventsPanel({ job, log }: { job: JobDetail; log: JobLog }) {
       <ol aria-label={a.events.title} tabIndex={0} className="scrolls max-h-[360px] overflow-y-auto text-sm">
         {lines.map((line) => (
           <li key={line.key} className="flex gap-4 border-b border-line py-2 last:border-b-0">
-            <time dateTime={line.at} title={utc(line.at)} className="figures w-28 shrink-0 text-soft">
-              {dateTime(line.at)}
+            <time dateTime={line.at} title={utc(line.at)} className="figures w-24 shrink-0 text-soft">
+              {clock.format(new Date(line.at))}
             </time>
             <span className="min-w-0">
               <span className="font-medium">{line.what}</span>

@@ -20,7 +20,7 @@ export function StatusLine({ job, log }: { job: JobRow; log: JobLog }) {
   return (
     <div className="flex flex-col gap-2">
       <dl
-        className="flex flex-wrap rounded-lg border border-line bg-raised shadow-panel"
+        className="flex flex-wrap overflow-hidden rounded-lg border border-line bg-raised shadow-panel"
         aria-label={facts.state}
       >
         <Fact name={facts.state}>
@@ -92,7 +92,7 @@ function leftWords(job: JobRow, log: JobLog): string {
 
 function Fact({ name, children }: { name: string; children: ReactNode }) {
   return (
-    <div className="min-w-28 flex-auto border-r border-b border-line px-4 py-2.5 -mb-px last:border-r-0">
+    <div className="-mr-px -mb-px min-w-26 flex-auto border-r border-b border-line px-4 py-2.5">
       <dt className="text-xs text-soft">{name}</dt>
       <dd className="figures text-md font-medium whitespace-nowrap">{children}</dd>
     </div>

@@ -6,18 +6,18 @@
  * until its last event is here.
  */
 import { type Line, LiveSocket } from "../../live/live_socket";
-import type { JobRow } from "../api_types";
+import type { JobDetail } from "../api_types";
 import { EMPTY_LOG, eventsApply, type JobLog, type LoggedEvent } from "./job_log";
 
 export interface JobFollowing {
-  job: JobRow | null;
+  job: JobDetail | null;
   log: JobLog;
   line: Line;
 }
 
 type ServerMessage =
   | { kind: "event"; event: LoggedEvent }
-  | { kind: "job"; job: JobRow }
+  | { kind: "job"; job: JobDetail }
   | { kind: "error"; error: { code: string; message: string } }
   | { kind: "ping" };
 
@@ -44,7 +44,7 @@ export class JobFollower {
   constructor(
     private readonly doors: JobDoors,
     seed: JobLog,
-    job: JobRow | null = null,
+    job: JobDetail | null = null,
   ) {
     this.following = { ...this.following, log: seed, job };
     this.socket = new LiveSocket({

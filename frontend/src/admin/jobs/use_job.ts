@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useEffect, useState, useSyncExternalStore } from "react";
 import { queryClient } from "../../api/queries";
 import { socketUrl } from "../../live/live_socket";
-import { jobEventsAll, jobMetrics } from "../api";
+import { checkpointsQuery, jobEventsAll, jobMetrics, jobQuery } from "../api";
 import type { JobDetail } from "../api_types";
 import { JobFollower, type JobFollowing } from "./job_follower";
 import { EMPTY_LOG, type JobLog, logSeeded } from "./job_log";
@@ -44,14 +44,15 @@ export function useJob(initial: JobDetail, seed: JobLog): JobFollowing {
     return () => follower.stop();
   }, [follower]);
   const { job, log } = following;
-  // Transitions, attempts and checkpoints are rows of their own: read again when something of theirs happened.
-  const changes = `${job?.status} ${job?.epoch} ${job?.wish} ${log.marks.length}`;
-  const [seen, setSeen] = useState(changes);
+  // The page's heading and buttons read the row from the cache.
   useEffect(() => {
-    if (changes === seen) return;
-    setSeen(changes);
-    void queryClient.invalidateQueries({ queryKey: ["job", initial.id], exact: true });
-    void queryClient.invalidateQueries({ queryKey: ["job", initial.id, "checkpoints"] });
-  }, [changes, seen, initial.id]);
+    if (job) queryClient.setQueryData(jobQuery(job.id).queryKey, job);
+  }, [job]);
+  // Checkpoints are rows of their own: read again when something may have happened to them.
+  const changes = `${job?.status} ${log.marks.length}`;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `changes` is what there is to react to
+  useEffect(() => {
+    void queryClient.invalidateQueries(checkpointsQuery(initial.id));
+  }, [changes, initial.id]);
   return following;
 }

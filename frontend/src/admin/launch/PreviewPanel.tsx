@@ -1,5 +1,6 @@
 /** Rows of the data exactly as the model sees them; what it learns to write is shaded by its weight. */
 import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
 import type { PreviewRow } from "../../protocol.gen";
 import { Button } from "../../ui/Button";
 import { ErrorNotice, Skeleton } from "../../ui/Notice";
@@ -9,19 +10,24 @@ import { a } from "../strings";
 import type { Spec } from "./schema_form";
 import { spansOfWeight } from "./spans";
 
+const ROWS_SHOWN = 3;
+
 interface PreviewProps {
   data: Spec | null;
   nodeName: string;
-  onOther: (() => void) | null;
 }
 
-export function PreviewPanel({ data, nodeName, onOther }: PreviewProps) {
-  const preview = useQuery(previewQuery(data, nodeName));
+export function PreviewPanel({ data, nodeName }: PreviewProps) {
+  // Other rows than the first: the sample moves on, the job's own seeds stay.
+  const [offset, setOffset] = useState(0);
+  const seed = data?.seed_start;
+  const moved = data && typeof seed === "number" ? { ...data, seed_start: seed + offset } : data;
+  const preview = useQuery(previewQuery(moved, nodeName));
   return (
     <Panel
       title={a.launch.preview}
       hint={a.launch.previewHint}
-      tools={onOther && <Button onClick={onOther}>{a.launch.previewMore}</Button>}
+      tools={<Button onClick={() => setOffset(offset + ROWS_SHOWN)}>{a.launch.previewMore}</Button>}
     >
       {preview.isLoading && <Skeleton lines={6} />}
       {preview.isError && <ErrorNotice error={preview.error} onRetry={() => void preview.refetch()} />}

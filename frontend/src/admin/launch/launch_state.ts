@@ -27,6 +27,15 @@ const IMPORTANT: Record<JobKind, string[]> = {
   quantize: ["model", "bits"],
 };
 
+/** Fields in the order a reader decides them: the important ones first, as they are listed. */
+export function fieldsOrdered(kind: JobKind, fields: FormField[]): FormField[] {
+  const place = (field: FormField) => {
+    const index = IMPORTANT[kind].indexOf(field.path);
+    return index === -1 ? IMPORTANT[kind].length : index;
+  };
+  return [...fields].sort((one, other) => place(one) - place(other));
+}
+
 export const isImportant = (kind: JobKind, field: FormField): boolean =>
   IMPORTANT[kind].includes(field.path) || field.isRequired;
 
@@ -53,10 +62,9 @@ export function specFirst(
 }
 
 export const fieldsByKind = (schema: SpecSchema): Record<JobKind, FormField[]> =>
-  Object.fromEntries(KINDS.map((kind) => [kind, formFields(schema.kinds[kind])])) as Record<
-    JobKind,
-    FormField[]
-  >;
+  Object.fromEntries(
+    KINDS.map((kind) => [kind, fieldsOrdered(kind, formFields(schema.kinds[kind]))]),
+  ) as Record<JobKind, FormField[]>;
 
 export interface TermsTyped {
   name: string;

@@ -64,17 +64,16 @@ function Seeded({ detail }: { detail: JobDetail }) {
 
 function Followed({ detail, seed }: { detail: JobDetail; seed: JobLog }) {
   const { job, log, line } = useJob(detail, seed);
-  return <JobView detail={detail} job={job ?? detail} log={log} line={line} />;
+  return <JobView job={job ?? detail} log={log} line={line} />;
 }
 
 interface JobViewProps {
-  detail: JobDetail;
-  job: JobRow;
+  job: JobDetail;
   log: JobLog;
   line: Line;
 }
 
-export function JobView({ detail, job, log, line }: JobViewProps) {
+export function JobView({ job, log, line }: JobViewProps) {
   const compare = useCompare(job);
   const report = reportOf(log);
   const isCurved = job.kind === "train" || log.points.length > 0;
@@ -83,7 +82,7 @@ export function JobView({ detail, job, log, line }: JobViewProps) {
       <StatusLine job={job} log={log} />
       <LineNotice line={line} />
       <Notices job={job} />
-      <div className="grid grid-cols-[minmax(0,1fr)_320px] items-start gap-6 max-xl:grid-cols-1">
+      <div className="grid grid-cols-[minmax(0,1fr)_300px] items-start gap-6 max-xl:grid-cols-1">
         <div className="flex min-w-0 flex-col gap-6">
           {isCurved && (
             <ChartPanel points={log.points} compared={compare.compared} onCompare={compare.open} />
@@ -97,7 +96,7 @@ export function JobView({ detail, job, log, line }: JobViewProps) {
         </div>
         <div className="flex min-w-0 flex-col gap-6">
           {job.kind !== "evaluate" && <CheckpointsPanel job={job} />}
-          <EventsPanel job={{ ...detail, ...job }} log={log} />
+          <EventsPanel job={job} log={log} />
         </div>
       </div>
       {compare.dialog}

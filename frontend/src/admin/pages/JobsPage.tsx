@@ -6,6 +6,7 @@ import { Chips } from "../../ui/Chips";
 import { Empty, ErrorNotice, Skeleton } from "../../ui/Notice";
 import { AdminFrame } from "../AdminFrame";
 import { JOBS_REFRESH_MS, jobsPage } from "../api";
+import { useFleet } from "../fleet_live";
 import { JobTable } from "../jobs/JobTable";
 import { isStateFilter, STATE_FILTERS, type StateFilter } from "../jobs/job_words";
 import { BUTTON_LINK } from "../links";
@@ -31,6 +32,7 @@ export function JobsPage() {
 }
 
 function JobList() {
+  useFleet();
   const search = useSearch({ strict: false }) as { state?: string; kind?: string };
   const navigate = useNavigate();
   const state: StateFilter = isStateFilter(search.state) ? search.state : "all";
@@ -45,7 +47,7 @@ function JobList() {
       replace: true,
     });
   const pages = useInfiniteQuery({
-    queryKey: ["jobs", state, kind],
+    queryKey: ["jobs", "list", state, kind],
     queryFn: ({ pageParam }) => jobsPage(STATE_FILTERS[state], kind === "all" ? "" : kind, pageParam),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next,

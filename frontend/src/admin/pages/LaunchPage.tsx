@@ -155,9 +155,7 @@ function LaunchForm({ schema, kind, search, clone }: LaunchFormProps) {
           nodeNames={(nodes.data ?? []).map((node) => node.name)}
           onChange={setTyped}
         />
-        {data && (
-          <PreviewPanel data={data} nodeName={nodeName} onOther={() => setValues(otherRows(values))} />
-        )}
+        {data && <PreviewPanel data={data} nodeName={nodeName} />}
       </div>
       <div className="sticky top-6 flex min-w-0 flex-col gap-4 max-xl:static">
         <PlanPanel
@@ -180,12 +178,6 @@ function LaunchForm({ schema, kind, search, clone }: LaunchFormProps) {
 }
 
 const isDear = (plan: JobPlan | undefined) => (plan?.cost_nano_usd_estimated ?? 0) > CONFIRM_NANO_USD;
-
-/** The next seeds: other rows of the same data. */
-function otherRows(values: Record<string, string | boolean>) {
-  const seed = Number(values["data.seed_start"] ?? 0);
-  return { ...values, "data.seed_start": String(seed + 1) };
-}
 
 interface CostDialogProps {
   plan: JobPlan | undefined;

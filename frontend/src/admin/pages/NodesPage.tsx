@@ -9,6 +9,7 @@ import { Field } from "../../ui/Field";
 import { Empty, ErrorNotice, errorWords, Skeleton } from "../../ui/Notice";
 import { AdminFrame } from "../AdminFrame";
 import { nodeRemove, nodesQuery } from "../api";
+import { useFleet } from "../fleet_live";
 import { AddNodeForm } from "../nodes/AddNodeForm";
 import { NodeCard } from "../nodes/NodeCard";
 import { a } from "../strings";
@@ -34,6 +35,7 @@ export function NodesPage() {
 }
 
 function NodeList({ onAdd }: { onAdd: () => void }) {
+  useFleet();
   const nodes = useQuery(nodesQuery);
   const { data: me } = useQuery(meQuery);
   const [removing, setRemoving] = useState<string | null>(null);
