@@ -1,6 +1,7 @@
 /** Jobs that never ran, for specs and for the page of every state. */
-import type { TrainSpec } from "../protocol.gen";
-import type { CheckpointRow, JobDetail, NodeRow } from "./api_types";
+import type { PreviewRow, TrainSpec } from "../protocol.gen";
+import type { CheckpointRow, Gate, JobDetail, JobPlan, NodeRow } from "./api_types";
+import type { Point } from "./jobs/job_log";
 
 export const SPEC: TrainSpec = {
   kind: "train",
@@ -147,3 +148,71 @@ export function nodeOf(changes: Partial<NodeRow> = {}): NodeRow {
     ...changes,
   };
 }
+
+export const POINTS: Point[] = Array.from({ length: 240 }, (_, index) => ({
+  step: index + 1,
+  atMs: Date.UTC(2026, 10, 25, 13, 0, index),
+  values: {
+    loss: 0.35 + 2.8 * Math.exp(-index / 40) + 0.08 * Math.sin(index * 1.7),
+    learning_rate: 0.0012 * Math.min(1, (index + 1) / 20),
+    gradient_norm: 0.6 + 0.1 * Math.sin(index),
+    tokens_per_second: 6_900 + 60 * Math.cos(index),
+  },
+}));
+
+const GB = 1_000_000_000;
+
+export const PLAN: JobPlan = {
+  node_name: "rtx-1",
+  is_ok: true,
+  num_parameters: 7_000_000_000,
+  memory: [
+    { name: "weights", num_bytes: 14 * GB },
+    { name: "gradients", num_bytes: 0.4 * GB },
+    { name: "optimiser", num_bytes: 14.1 * GB },
+    { name: "activations", num_bytes: 9.2 * GB },
+  ],
+  memory_needed_bytes: 37.7 * GB,
+  memory_available_bytes: 45 * GB,
+  disk_needed_bytes: 30 * GB,
+  disk_available_bytes: 210 * GB,
+  seconds_estimated: 1_480,
+  price_nano_usd_per_hour: 790_000_000,
+  cost_nano_usd_estimated: 324_777_000,
+  checks: [
+    { name: "device", is_ok: true, message: "RTX A6000, driver 560.35", cure: "" },
+    {
+      name: "data",
+      is_ok: false,
+      message: "row 118 has 611 tokens",
+      cure: "raise data.row_tokens_max to 640",
+    },
+  ],
+  command: "svend train --set parent=svend-nano --set num_steps=10000",
+};
+
+export const PREVIEW: PreviewRow[] = [
+  {
+    family: "gcd",
+    num_tokens: 12,
+    tokens: [
+      { text: "What is the greatest common divisor of 12 and 18? ", weight: 0 },
+      { text: "Both are multiples of 6. ", weight: 0.5 },
+      { text: "6", weight: 1 },
+    ],
+  },
+];
+
+const gate = (name: string, is_ok: boolean, message: string, is_blocking = true): Gate => ({
+  name,
+  is_ok,
+  message,
+  cure: is_ok ? "" : "train further, or keep what is",
+  is_blocking,
+});
+
+export const GATES: Gate[] = [
+  gate("candidate_report", true, "svend-nano-2: 388 of 480 right, 81.0% (95 % interval 77.2% to 84.2%)."),
+  gate("families", false, "Clearly worse on knights_three.", false),
+  gate("not_worse", false, "Clearly worse. Right answers with tools, candidate less served: -22.0%."),
+];

@@ -100,7 +100,7 @@ function usePlot({ curves, data, view, height, onHover }: PlotNeeds) {
 function isZoomedIn(plot: uPlot | null): boolean {
   const xs = plot?.data[0];
   const { min, max } = plot?.scales.x ?? {};
-  if (!xs?.length || min === undefined || max === undefined) return false;
+  if (!xs?.length || typeof min !== "number" || typeof max !== "number") return false; // null: not drawn yet
   return min > (xs[0] ?? min) || max < (xs.at(-1) ?? max);
 }
 

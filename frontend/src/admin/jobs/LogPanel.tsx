@@ -117,7 +117,7 @@ function Lines({ lines, isFollowed, isWrapped, onLeave }: LinesProps) {
       aria-live="off"
       aria-label={a.log.title}
       tabIndex={0}
-      className="scrolls overflow-y-auto font-mono text-xs"
+      className="scrolls relative overflow-y-auto font-mono text-xs"
       style={{ maxHeight: HEIGHT_PX }}
     >
       <div style={frame} className={isWrapped ? "" : "w-max min-w-full"}>
