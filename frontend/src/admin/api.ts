@@ -3,6 +3,7 @@ import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { request } from "../api/client";
 import type {
   AliasRow,
+  CheckpointRegistered,
   CheckpointRow,
   Comparison,
   Gates,
@@ -123,7 +124,7 @@ export const previewQuery = (data: Record<string, unknown> | null, nodeName: str
 
 /** A stored checkpoint becomes a ModelVersion; the same bytes again are the same version. */
 export const checkpointRegister = (jobId: string, step: number, name: string) =>
-  request<VersionRow>("POST", path("jobs", jobId, "checkpoints", String(step), "register"), {
+  request<CheckpointRegistered>("POST", path("jobs", jobId, "checkpoints", String(step), "register"), {
     ...(name ? { name } : {}),
   });
 

@@ -1,5 +1,5 @@
 /** Jobs that never ran, for specs and for the page of every state. */
-import type { PreviewRow, TrainSpec } from "../protocol.gen";
+import type { DataSpec, PreviewRow, TrainSpec } from "../protocol.gen";
 import type { CheckpointRow, Gate, JobDetail, JobPlan, NodeRow } from "./api_types";
 import type { Point } from "./jobs/job_log";
 
@@ -8,7 +8,13 @@ export const SPEC: TrainSpec = {
   objective: "sft",
   model_size: "nano",
   parent: "svend-nano",
-  data: { source: "families", families: [], num_rows: 2_000, seed_start: 10_000_000, row_tokens_max: 512 },
+  data: {
+    source: "families",
+    families: [],
+    num_rows: 2_000,
+    seed_start: 10_000_000,
+    row_tokens_max: 512,
+  } as DataSpec,
   num_steps: 100,
   batch_tokens: 4_096,
   muon_learning_rate: 0.008,

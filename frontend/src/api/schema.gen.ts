@@ -4,6 +4,39 @@
  */
 
 export interface paths {
+    "/api/aliases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["aliases_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/artifacts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Stores a file in two calls: the first gives URLs for the pieces that are lacking, the second confirms. */
+        post: operations["api_artifacts_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/conversations": {
         parameters: {
             query?: never;
@@ -46,6 +79,246 @@ export interface paths {
         get?: never;
         put?: never;
         post: operations["api_conversations_runs_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["jobs_list"];
+        put?: never;
+        post: operations["jobs_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{job_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["api_jobs_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{job_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["api_jobs_cancel_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{job_id}/checkpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["api_jobs_checkpoints_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{job_id}/checkpoints/{step}/register": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["api_jobs_checkpoints_register_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{job_id}/clone": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["api_jobs_clone_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{job_id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["api_jobs_events_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{job_id}/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["api_jobs_log_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{job_id}/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["api_jobs_metrics_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{job_id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["api_jobs_pause_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{job_id}/requeue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["api_jobs_requeue_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{job_id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["api_jobs_resume_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["api_jobs_plan_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["api_jobs_preview_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/spec-schema": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["api_jobs_spec_schema_retrieve"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -107,7 +380,218 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: operations["api_models_list"];
+        get: operations["models_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["api_models_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{name}/deployments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["api_models_deployments_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{name}/deployments/{node}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete: operations["api_models_deployments_destroy"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{name}/gates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description May this version answer under the alias: every gate, green or red, with its reason. */
+        get: operations["api_models_gates_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/nodes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["nodes_list"];
+        put?: never;
+        post: operations["nodes_add"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/nodes/{node_name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["nodes_read"];
+        put?: never;
+        post?: never;
+        delete: operations["api_nodes_destroy"];
+        options?: never;
+        head?: never;
+        patch: operations["api_nodes_partial_update"];
+        trace?: never;
+    };
+    "/api/nodes/{node_name}/{action}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description cordon: no new work. drain: no new work, and the node refuses it itself. probe: ask it now. */
+        post: operations["api_nodes_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/nodes/start-lines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["api_nodes_start_lines_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/promotions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["promotions_list"];
+        put?: never;
+        post: operations["api_promotions_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/promotions/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["api_promotions_rollback_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["reports_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reports/{report_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["api_reports_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reports/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Two reports, family by family and answer by answer. */
+        get: operations["api_reports_compare_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -164,6 +648,38 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["schedules_list"];
+        put?: never;
+        post: operations["api_schedules_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schedules/{schedule_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete: operations["api_schedules_destroy"];
+        options?: never;
+        head?: never;
+        patch: operations["api_schedules_partial_update"];
+        trace?: never;
+    };
     "/api/usage/runs": {
         parameters: {
             query?: never;
@@ -200,6 +716,83 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Alias: {
+            alias: string;
+            model: string | null;
+            /** @description Where one click leads back to. */
+            rollback_to: string | null;
+            /** @description The version that becomes it when a node is ready. */
+            waiting: string | null;
+        };
+        Artifact: {
+            /** @description of the manifest: what specs name */
+            sha256: string;
+            is_stored: boolean;
+            /** @description PUT each lacking piece there */
+            urls: {
+                [key: string]: string;
+            };
+        };
+        ArtifactsInput: {
+            /** @description files, each with its pieces' SHA-256 and bytes */
+            manifest: {
+                [key: string]: unknown;
+            };
+        };
+        Attempt: {
+            epoch: number;
+            node_names: string[];
+            resumed_from_step: number | null;
+            outcome: components["schemas"]["OutcomeEnum"] | components["schemas"]["BlankEnum"];
+            end_reason: string;
+            cost_nano_usd: number;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            started_at: string | null;
+            /** Format: date-time */
+            ended_at: string | null;
+        };
+        /** @enum {unknown} */
+        BlankEnum: "";
+        /**
+         * @description * `cancel` - cancel
+         *     * `pause` - pause
+         *     * `resume` - resume
+         *     * `requeue` - requeue
+         *     * `clone` - clone
+         * @enum {string}
+         */
+        CanEnum: "cancel" | "pause" | "resume" | "requeue" | "clone";
+        /** @description b beside a; `difference` is b's share less a's, with its 95 % interval. */
+        Compared: {
+            name: string;
+            a: components["schemas"]["Share"];
+            b: components["schemas"]["Share"];
+            /** Format: double */
+            difference: number;
+            /** Format: double */
+            difference_low: number;
+            /** Format: double */
+            difference_high: number;
+            verdict: components["schemas"]["ComparedVerdictEnum"];
+        };
+        /**
+         * @description * `better` - better
+         *     * `worse` - worse
+         *     * `same` - same
+         *     * `unmeasured` - unmeasured
+         * @enum {string}
+         */
+        ComparedVerdictEnum: "better" | "worse" | "same" | "unmeasured";
+        Comparison: {
+            a: components["schemas"]["Report"];
+            b: components["schemas"]["Report"];
+            is_same_problems: boolean;
+            totals: components["schemas"]["Compared"][];
+            families: components["schemas"]["Compared"][];
+            samples: components["schemas"]["SamplePair"][];
+        };
         Conversation: {
             id?: string;
             title: string;
@@ -228,6 +821,29 @@ export interface components {
             readonly created_at: string;
             last_run: components["schemas"]["LastRun"] | null;
         };
+        Deployment: {
+            node: string;
+            engine?: components["schemas"]["EngineEnum"];
+            state?: components["schemas"]["DeploymentStateEnum"];
+            reason?: string;
+            /** Format: date-time */
+            readonly state_since: string;
+        };
+        /**
+         * @description * `wanted` - Wanted
+         *     * `loading` - Loading
+         *     * `ready` - Ready
+         *     * `failed` - Failed
+         *     * `unloading` - Unloading
+         * @enum {string}
+         */
+        DeploymentStateEnum: "wanted" | "loading" | "ready" | "failed" | "unloading";
+        /**
+         * @description * `torch` - Torch
+         *     * `vllm` - Vllm
+         * @enum {string}
+         */
+        EngineEnum: "torch" | "vllm";
         FirstQuestion: {
             question: string;
             /** @default true */
@@ -253,6 +869,302 @@ export interface components {
             /** @description True when the last frame of the run is among them. */
             is_complete: boolean;
         };
+        Gate: {
+            name: string;
+            is_ok: boolean;
+            message: string;
+            cure: string;
+            /** @description False: a warning. */
+            is_blocking: boolean;
+        };
+        Gates: {
+            alias: string;
+            model: string;
+            serving?: string | null;
+            is_ok: boolean;
+            gates: components["schemas"]["Gate"][];
+            candidate_report: components["schemas"]["Report"] | null;
+            serving_report: components["schemas"]["Report"] | null;
+        };
+        Job: {
+            id: string;
+            name: string;
+            kind: components["schemas"]["KindEnum"];
+            status: components["schemas"]["JobStatusEnum"];
+            status_reason: string;
+            /** @description pause, resume or cancel: asked for, not yet confirmed by the node */
+            wish: string;
+            can: components["schemas"]["CanEnum"][];
+            failure: components["schemas"]["JobFailure"] | null;
+            priority: number;
+            account_id: string;
+            account_name: string;
+            created_by: string | null;
+            cloned_from: string | null;
+            schedule_id: string | null;
+            spec: {
+                [key: string]: unknown;
+            };
+            spec_sha256: string;
+            budget_nano_usd: number | null;
+            spent_nano_usd: number;
+            /** @description of the nodes it runs on now */
+            price_nano_usd_per_hour: number;
+            retries_max: number;
+            retries_used: number;
+            losses: number;
+            epoch: number;
+            num_nodes: number;
+            wanted_node_names: string[];
+            node_names: string[];
+            unreachable_node_names: string[];
+            queue_position: number | null;
+            waiting_reason: string;
+            step: number;
+            num_steps: number | null;
+            /** Format: double */
+            eta_seconds: number | null;
+            values: {
+                [key: string]: number;
+            };
+            last_seq: number;
+            /** Format: date-time */
+            last_event_at: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            started_at: string | null;
+            /** Format: date-time */
+            finished_at: string | null;
+        };
+        JobCheckpoint: {
+            /** @description job_…:step, as specs name it */
+            ref: string;
+            step: number;
+            epoch: number;
+            state: components["schemas"]["JobCheckpointStateEnum"];
+            refused_reason: string;
+            manifest_sha256: string;
+            num_bytes: number;
+            num_files: number;
+            values: {
+                [key: string]: number;
+            };
+            /** @description last, best, promoted */
+            keep_reasons: string[];
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            committed_at: string | null;
+            /** Format: date-time */
+            pruned_at: string | null;
+        };
+        JobCheckpointRegisterInput: {
+            /** @description none: made from the job and the step */
+            name?: string;
+            /** @default  */
+            description: string;
+        };
+        JobCheckpointRegisterOutput: {
+            name: string;
+            manifest_sha256: string;
+        };
+        /**
+         * @description * `uploading` - uploading
+         *     * `committed` - committed
+         *     * `pruned` - pruned
+         *     * `refused` - refused
+         * @enum {string}
+         */
+        JobCheckpointStateEnum: "uploading" | "committed" | "pruned" | "refused";
+        /** @description How a job is to be treated, apart from what it does. */
+        JobCloneInput: {
+            name?: string;
+            priority?: number;
+            /** Format: int64 */
+            budget_nano_usd?: number | null;
+            retries_max?: number;
+            /** @description only these; empty: any */
+            node_names?: string[];
+            /** @description job_…, made by the asker */
+            id?: string;
+            /** @description to the spec, as a JSON merge patch */
+            changes?: {
+                [key: string]: unknown;
+            };
+        };
+        JobDetail: {
+            id: string;
+            name: string;
+            kind: components["schemas"]["KindEnum"];
+            status: components["schemas"]["JobStatusEnum"];
+            status_reason: string;
+            /** @description pause, resume or cancel: asked for, not yet confirmed by the node */
+            wish: string;
+            can: components["schemas"]["CanEnum"][];
+            failure: components["schemas"]["JobFailure"] | null;
+            priority: number;
+            account_id: string;
+            account_name: string;
+            created_by: string | null;
+            cloned_from: string | null;
+            schedule_id: string | null;
+            spec: {
+                [key: string]: unknown;
+            };
+            spec_sha256: string;
+            budget_nano_usd: number | null;
+            spent_nano_usd: number;
+            /** @description of the nodes it runs on now */
+            price_nano_usd_per_hour: number;
+            retries_max: number;
+            retries_used: number;
+            losses: number;
+            epoch: number;
+            num_nodes: number;
+            wanted_node_names: string[];
+            node_names: string[];
+            unreachable_node_names: string[];
+            queue_position: number | null;
+            waiting_reason: string;
+            step: number;
+            num_steps: number | null;
+            /** Format: double */
+            eta_seconds: number | null;
+            values: {
+                [key: string]: number;
+            };
+            last_seq: number;
+            /** Format: date-time */
+            last_event_at: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            started_at: string | null;
+            /** Format: date-time */
+            finished_at: string | null;
+            attempts: components["schemas"]["Attempt"][];
+            transitions: components["schemas"]["Transition"][];
+        };
+        JobEvents: {
+            events: components["schemas"]["JobLoggedEvent"][];
+            /** @description of the job's log: how far behind the reader is */
+            last_seq: number;
+            /** @description The job is over and its last event is among these or before. */
+            is_complete: boolean;
+        };
+        JobFailure: {
+            cause: string;
+            message: string;
+            cure: string;
+        };
+        /** @description How a job is to be treated, apart from what it does. */
+        JobListInput: {
+            name?: string;
+            priority?: number;
+            /** Format: int64 */
+            budget_nano_usd?: number | null;
+            retries_max?: number;
+            /** @description only these; empty: any */
+            node_names?: string[];
+            /** @description job_…, made by the asker */
+            id?: string;
+            /** @description as /api/jobs/spec-schema says */
+            spec: {
+                [key: string]: unknown;
+            };
+        };
+        JobLog: {
+            lines: components["schemas"]["JobLogLine"][];
+            next_after: number;
+            is_complete: boolean;
+        };
+        JobLogLine: {
+            seq: number;
+            epoch: number;
+            /** Format: date-time */
+            at: string;
+            level: string;
+            rank: number;
+            text: string;
+        };
+        JobLoggedEvent: {
+            seq: number;
+            epoch: number;
+            node_rank: number;
+            node_seq: number;
+            /** Format: date-time */
+            at: string;
+            event: {
+                [key: string]: unknown;
+            };
+        };
+        JobMetrics: {
+            steps: number[];
+            at: string[];
+            values: {
+                [key: string]: (number | null)[];
+            };
+            /** @description before thinning to minima and maxima */
+            num_rows_total: number;
+            last_seq: number;
+        };
+        JobPage: {
+            results: components["schemas"]["Job"][];
+            next: string | null;
+        };
+        JobPlan: {
+            node_name: string;
+            is_ok: boolean;
+            num_parameters: number;
+            memory: components["schemas"]["MemoryPart"][];
+            memory_needed_bytes: number;
+            memory_available_bytes: number;
+            disk_needed_bytes: number;
+            disk_available_bytes: number;
+            /** Format: double */
+            seconds_estimated: number | null;
+            price_nano_usd_per_hour: number;
+            cost_nano_usd_estimated: number | null;
+            checks: components["schemas"]["PlanCheck"][];
+            /** @description the same from the command line */
+            command: string;
+        };
+        JobPlanInput: {
+            spec: {
+                [key: string]: unknown;
+            };
+            /** @description none: the first that takes jobs */
+            node_name?: string;
+        };
+        JobPreview: {
+            node_name: string;
+            rows: components["schemas"]["PreviewRow"][];
+        };
+        JobPreviewInput: {
+            /** @description the spec's `data` */
+            data: {
+                [key: string]: unknown;
+            };
+            /** @default sft */
+            objective: components["schemas"]["ObjectiveEnum"];
+            /** @default 5 */
+            num_rows: number;
+            node_name?: string;
+        };
+        /**
+         * @description * `queued` - Queued
+         *     * `placing` - Placing
+         *     * `starting` - Starting
+         *     * `running` - Running
+         *     * `paused` - Paused
+         *     * `stopping` - Stopping
+         *     * `succeeded` - Succeeded
+         *     * `failed` - Failed
+         *     * `cancelled` - Cancelled
+         * @enum {string}
+         */
+        JobStatusEnum: "queued" | "placing" | "starting" | "running" | "paused" | "stopping" | "succeeded" | "failed" | "cancelled";
         KeyCreatedOutput: {
             id: string;
             name: string;
@@ -295,6 +1207,15 @@ export interface components {
             /** Format: int64 */
             monthly_cap_nano_usd?: number | null;
         };
+        /**
+         * @description * `train` - Train
+         *     * `evaluate` - Evaluate
+         *     * `generate` - Generate
+         *     * `export` - Export
+         *     * `quantize` - Quantize
+         * @enum {string}
+         */
+        KindEnum: "train" | "evaluate" | "generate" | "export" | "quantize";
         LastRun: {
             id: string;
             status?: components["schemas"]["LastRunStatusEnum"];
@@ -314,6 +1235,17 @@ export interface components {
          * @enum {string}
          */
         LastRunStatusEnum: "queued" | "running" | "finished" | "failed" | "cancelled";
+        /** @description data + code + config + parent -> job -> checkpoint. */
+        Lineage: {
+            parent?: string | null;
+            job_id?: string;
+            step?: number | null;
+            data_sha256?: string;
+            code_version?: string;
+            config: {
+                [key: string]: unknown;
+            };
+        };
         MeOutput: {
             user: components["schemas"]["MeOutputPerson"] | null;
             account: components["schemas"]["MeOutputPayer"];
@@ -331,10 +1263,14 @@ export interface components {
             email: string;
             is_staff: boolean;
         };
+        MemoryPart: {
+            name: string;
+            num_bytes: number;
+        };
         Model: {
             id: string;
             aliases: string[];
-            role: components["schemas"]["RoleEnum"];
+            role: components["schemas"]["ModelRoleEnum"];
             context_tokens: number;
             num_parameters: number;
             price_nano_usd_per_token: number | null;
@@ -345,8 +1281,172 @@ export interface components {
             };
             can: string[];
             cannot: string[];
+            /** @description Only for staff. */
+            staff?: components["schemas"]["StaffFields"];
         };
+        ModelDeploymentsInput: {
+            node: string;
+            /** @default torch */
+            engine: components["schemas"]["EngineEnum"];
+        };
+        /**
+         * @description * `reasoner` - Reasoner
+         *     * `verifier` - Verifier
+         * @enum {string}
+         */
+        ModelRoleEnum: "reasoner" | "verifier";
+        Node: {
+            name: string;
+            url: string;
+            state: components["schemas"]["NodeStateEnum"];
+            role: components["schemas"]["NodeRoleEnum"];
+            /** @description named in SVEND_NODES: removed there, not here */
+            is_trusted: boolean;
+            is_cordoned: boolean;
+            is_draining: boolean;
+            /** @description the node's last /info (NodeInfo of the wire) */
+            info: {
+                [key: string]: unknown;
+            } | null;
+            /** Format: date-time */
+            seen_at: string | null;
+            /** Format: date-time */
+            probed_at: string | null;
+            probe_error: string;
+            follow_error: string;
+            /** Format: double */
+            silent_seconds: number;
+            running_jobs: components["schemas"]["NodeJob"][];
+            price_nano_usd_per_hour: number;
+            cost_24h_nano_usd: number;
+            tokens_sold_24h: number;
+            revenue_24h_nano_usd: number;
+            margin_24h_nano_usd: number;
+            added_by: string | null;
+            /** Format: date-time */
+            created_at: string;
+        };
+        NodeDetailInput: {
+            /** Format: int64 */
+            price_nano_usd_per_hour?: number;
+            role?: components["schemas"]["NodeRoleEnum"];
+        };
+        NodeJob: {
+            job_id: string;
+            job_name: string;
+            epoch: number;
+            node_rank: number;
+            status: string;
+            step: number;
+            num_steps: number | null;
+        };
+        NodeListInput: {
+            name: string;
+            url: string;
+            secret: string;
+            /**
+             * Format: int64
+             * @default 0
+             */
+            price_nano_usd_per_hour: number;
+            /** @default both */
+            role: components["schemas"]["NodeRoleEnum"];
+        };
+        /**
+         * @description * `both` - Both
+         *     * `train` - Train
+         *     * `serve` - Serve
+         * @enum {string}
+         */
+        NodeRoleEnum: "both" | "train" | "serve";
+        NodeStartLines: {
+            /** @description new, shown this once */
+            secret: string;
+            lines: string[];
+            known_names: string[];
+        };
+        NodeStartLinesInput: {
+            /** @default 8001 */
+            port: number;
+        };
+        /**
+         * @description * `ready` - ready
+         *     * `unreachable` - unreachable
+         *     * `lost` - lost
+         *     * `draining` - draining
+         *     * `cordoned` - cordoned
+         *     * `never_reached` - never_reached
+         *     * `foreign` - foreign
+         * @enum {string}
+         */
+        NodeStateEnum: "ready" | "unreachable" | "lost" | "draining" | "cordoned" | "never_reached" | "foreign";
         NullEnum: null;
+        /**
+         * @description * `pretrain` - pretrain
+         *     * `sft` - sft
+         *     * `verifier` - verifier
+         * @enum {string}
+         */
+        ObjectiveEnum: "pretrain" | "sft" | "verifier";
+        /**
+         * @description * `` - Open
+         *     * `finished` - Finished
+         *     * `cancelled` - Cancelled
+         *     * `failed` - Failed
+         *     * `lost` - Lost
+         *     * `not_placed` - Not Placed
+         * @enum {string}
+         */
+        OutcomeEnum: "finished" | "cancelled" | "failed" | "lost" | "not_placed";
+        PlanCheck: {
+            name: string;
+            is_ok: boolean;
+            message: string;
+            cure: string;
+        };
+        PreviewRow: {
+            family: string;
+            num_tokens: number;
+            tokens: components["schemas"]["PreviewToken"][];
+        };
+        PreviewToken: {
+            text: string;
+            /** Format: double */
+            weight: number;
+        };
+        /** @description The audit line: which alias went where, who said so, why, and on which evidence. */
+        Promotion: {
+            readonly id: number;
+            alias: string;
+            model: string;
+            replaces?: string | null;
+            rollback_to?: string | null;
+            is_rollback?: boolean;
+            state?: components["schemas"]["PromotionStateEnum"];
+            error?: string;
+            /** @description A person; null: the first seed. */
+            promoted_by?: string | null;
+            reason: string;
+            gates: components["schemas"]["Gate"][];
+            candidate_report: number | null;
+            serving_report: number | null;
+            /** Format: date-time */
+            readonly created_at: string;
+            /** Format: date-time */
+            effective_at?: string | null;
+        };
+        PromotionListInput: {
+            alias: string;
+            model: string;
+            reason: string;
+        };
+        /**
+         * @description * `waiting` - Waiting
+         *     * `effective` - Effective
+         *     * `failed` - Failed
+         * @enum {string}
+         */
+        PromotionStateEnum: "waiting" | "effective" | "failed";
         Question: {
             question: string;
             /** @default true */
@@ -363,12 +1463,64 @@ export interface components {
              */
             tools: components["schemas"]["ToolsEnum"][];
         };
-        /**
-         * @description * `reasoner` - Reasoner
-         *     * `verifier` - Verifier
-         * @enum {string}
-         */
-        RoleEnum: "reasoner" | "verifier";
+        /** @description One measurement: `n` problems, the share right with tools, its 95 % interval, and what was asked. */
+        Report: {
+            readonly id: number;
+            model: string;
+            baseline?: string | null;
+            n?: number;
+            right?: number;
+            /** Format: double */
+            share?: number;
+            /** Format: double */
+            interval_low?: number;
+            /** Format: double */
+            interval_high?: number;
+            families: string[];
+            num_problems?: number;
+            /** Format: int64 */
+            seed_start?: number;
+            is_held_out_wording?: boolean;
+            verifier?: string;
+            problems_sha256?: string;
+            job_id?: string;
+            /** Format: date-time */
+            readonly created_at: string;
+        };
+        /** @description One measurement: `n` problems, the share right with tools, its 95 % interval, and what was asked. */
+        ReportDetail: {
+            readonly id: number;
+            model: string;
+            baseline?: string | null;
+            n?: number;
+            right?: number;
+            /** Format: double */
+            share?: number;
+            /** Format: double */
+            interval_low?: number;
+            /** Format: double */
+            interval_high?: number;
+            families: string[];
+            num_problems?: number;
+            /** Format: int64 */
+            seed_start?: number;
+            is_held_out_wording?: boolean;
+            verifier?: string;
+            problems_sha256?: string;
+            job_id?: string;
+            /** Format: date-time */
+            readonly created_at: string;
+            /** @description The node's report as it came. */
+            result: {
+                [key: string]: unknown;
+            };
+        };
+        RollbackInput: {
+            alias: string;
+            reason: string;
+            /** @description The version seen as served: a second click is then refused. */
+            expected?: string | null;
+        };
         /** @description The shape of `run_json`, for the schema. */
         Run: {
             id: string;
@@ -379,7 +1531,7 @@ export interface components {
             allow_tools: boolean;
             verify: boolean;
             answer: string | null;
-            verdict: components["schemas"]["VerdictEnum"] | components["schemas"]["NullEnum"];
+            verdict: components["schemas"]["RunVerdictEnum"] | components["schemas"]["NullEnum"];
             /** Format: double */
             score: number | null;
             finish_reason: string | null;
@@ -408,6 +1560,58 @@ export interface components {
          */
         RunStatusEnum: "queued" | "running" | "finished" | "failed" | "cancelled";
         /**
+         * @description * `accept` - accept
+         *     * `reject` - reject
+         *     * `abstain` - abstain
+         * @enum {string}
+         */
+        RunVerdictEnum: "accept" | "reject" | "abstain";
+        SampleAnswer: {
+            is_right: boolean | null;
+            given: string | null;
+        };
+        SamplePair: {
+            family: string;
+            question: string;
+            known: string;
+            a: components["schemas"]["SampleAnswer"];
+            b: components["schemas"]["SampleAnswer"];
+        };
+        Schedule: {
+            id: string;
+            name: string;
+            spec: {
+                [key: string]: unknown;
+            };
+            priority: number;
+            budget_nano_usd: number | null;
+            every_seconds: number;
+            /** Format: date-time */
+            next_at: string;
+            is_enabled: boolean;
+            /** Format: date-time */
+            created_at: string;
+        };
+        ScheduleDetailInput: {
+            is_enabled?: boolean;
+        };
+        ScheduleListInput: {
+            name: string;
+            spec: {
+                [key: string]: unknown;
+            };
+            /** @default 0 */
+            priority: number;
+            /** Format: int64 */
+            budget_nano_usd?: number | null;
+            every_seconds: number;
+            /**
+             * Format: date-time
+             * @description none: now
+             */
+            first_at?: string;
+        };
+        /**
          * @description * `inference` - Inference
          *     * `usage` - Usage
          *     * `jobs` - Jobs
@@ -415,6 +1619,44 @@ export interface components {
          * @enum {string}
          */
         ScopesEnum: "inference" | "usage" | "jobs" | "admin";
+        Share: {
+            right: number;
+            n: number;
+            /** Format: double */
+            share: number;
+            /** Format: double */
+            interval_low: number;
+            /** Format: double */
+            interval_high: number;
+        };
+        SpecPreset: {
+            name: string;
+            kind: string;
+            description: string;
+            spec: {
+                [key: string]: unknown;
+            };
+        };
+        SpecSchema: {
+            /** @description JSON schema of each kind's spec, by kind */
+            kinds: {
+                [key: string]: unknown;
+            };
+            presets: components["schemas"]["SpecPreset"][];
+        };
+        StaffFields: {
+            manifest_sha256: string;
+            num_bytes: number;
+            dtype: string;
+            /** @description The store holds its files, so that any node can load it. */
+            has_files: boolean;
+            /** Format: date-time */
+            created_at: string;
+            lineage: components["schemas"]["Lineage"];
+            ready_nodes: string[];
+            deployments: components["schemas"]["Deployment"][];
+            reports: components["schemas"]["Report"][];
+        };
         /**
          * @description * `execute_python` - execute_python
          *     * `symbolic_math` - symbolic_math
@@ -422,6 +1664,14 @@ export interface components {
          * @enum {string}
          */
         ToolsEnum: "execute_python" | "symbolic_math" | "logic_solver";
+        Transition: {
+            from_status: string;
+            to_status: string;
+            reason: string;
+            epoch: number;
+            /** Format: date-time */
+            at: string;
+        };
         Usage: {
             prompt_tokens: number;
             completion_tokens: number;
@@ -462,13 +1712,10 @@ export interface components {
             cost_nano_usd: number;
             num_runs: number;
         };
-        /**
-         * @description * `accept` - accept
-         *     * `reject` - reject
-         *     * `abstain` - abstain
-         * @enum {string}
-         */
-        VerdictEnum: "accept" | "reject" | "abstain";
+        WishInput: {
+            /** @default  */
+            reason: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -478,6 +1725,48 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    aliases_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alias"][];
+                };
+            };
+        };
+    };
+    api_artifacts_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ArtifactsInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Artifact"];
+                };
+            };
+        };
+    };
     conversations_list: {
         parameters: {
             query?: {
@@ -588,6 +1877,413 @@ export interface operations {
             };
         };
     };
+    jobs_list: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                kind?: string;
+                limit?: number;
+                /** @description one or more, by comma */
+                status?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobPage"];
+                };
+            };
+        };
+    };
+    jobs_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JobListInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+        };
+    };
+    api_jobs_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobDetail"];
+                };
+            };
+        };
+    };
+    api_jobs_cancel_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["WishInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+        };
+    };
+    api_jobs_checkpoints_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobCheckpoint"][];
+                };
+            };
+        };
+    };
+    api_jobs_checkpoints_register_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+                step: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["JobCheckpointRegisterInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobCheckpointRegisterOutput"];
+                };
+            };
+        };
+    };
+    api_jobs_clone_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["JobCloneInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+        };
+    };
+    api_jobs_events_retrieve: {
+        parameters: {
+            query?: {
+                after?: number;
+                limit?: number;
+                /** @description one or more, by comma */
+                types?: string;
+            };
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobEvents"];
+                };
+            };
+        };
+    };
+    api_jobs_log_retrieve: {
+        parameters: {
+            query?: {
+                after?: number;
+                /**
+                 * @description * `debug` - debug
+                 *     * `info` - info
+                 *     * `warning` - warning
+                 *     * `error` - error
+                 */
+                level?: "debug" | "info" | "warning" | "error";
+                limit?: number;
+                rank?: number;
+                search?: string;
+            };
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobLog"];
+                };
+            };
+        };
+    };
+    api_jobs_metrics_retrieve: {
+        parameters: {
+            query?: {
+                after_seq?: number;
+                /** @description by comma; none: all */
+                names?: string;
+                points_max?: number;
+            };
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobMetrics"];
+                };
+            };
+        };
+    };
+    api_jobs_pause_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["WishInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+        };
+    };
+    api_jobs_requeue_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["WishInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+        };
+    };
+    api_jobs_resume_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["WishInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+        };
+    };
+    api_jobs_plan_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JobPlanInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobPlan"];
+                };
+            };
+        };
+    };
+    api_jobs_preview_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JobPreviewInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobPreview"];
+                };
+            };
+        };
+    };
+    api_jobs_spec_schema_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SpecSchema"];
+                };
+            };
+        };
+    };
     keys_list: {
         parameters: {
             query?: never;
@@ -669,7 +2365,7 @@ export interface operations {
             };
         };
     };
-    api_models_list: {
+    models_list: {
         parameters: {
             query?: never;
             header?: never;
@@ -684,6 +2380,380 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Model"][];
+                };
+            };
+        };
+    };
+    api_models_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                };
+            };
+        };
+    };
+    api_models_deployments_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ModelDeploymentsInput"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deployment"];
+                };
+            };
+        };
+    };
+    api_models_deployments_destroy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    api_models_gates_retrieve: {
+        parameters: {
+            query?: {
+                alias?: string;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Gates"];
+                };
+            };
+        };
+    };
+    nodes_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Node"][];
+                };
+            };
+        };
+    };
+    nodes_add: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NodeListInput"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Node"];
+                };
+            };
+        };
+    };
+    nodes_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                node_name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Node"];
+                };
+            };
+        };
+    };
+    api_nodes_destroy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                node_name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    api_nodes_partial_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                node_name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NodeDetailInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Node"];
+                };
+            };
+        };
+    };
+    api_nodes_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                action: string;
+                node_name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Node"];
+                };
+            };
+        };
+    };
+    api_nodes_start_lines_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NodeStartLinesInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NodeStartLines"];
+                };
+            };
+        };
+    };
+    promotions_list: {
+        parameters: {
+            query?: {
+                alias?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Promotion"][];
+                };
+            };
+        };
+    };
+    api_promotions_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PromotionListInput"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Promotion"];
+                };
+            };
+        };
+    };
+    api_promotions_rollback_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RollbackInput"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Promotion"];
+                };
+            };
+        };
+    };
+    reports_list: {
+        parameters: {
+            query?: {
+                model?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"][];
+                };
+            };
+        };
+    };
+    api_reports_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                report_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportDetail"];
+                };
+            };
+        };
+    };
+    api_reports_compare_retrieve: {
+        parameters: {
+            query: {
+                a: number;
+                b: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Comparison"];
                 };
             };
         };
@@ -749,6 +2819,93 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Frames"];
+                };
+            };
+        };
+    };
+    schedules_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"][];
+                };
+            };
+        };
+    };
+    api_schedules_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScheduleListInput"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+        };
+    };
+    api_schedules_destroy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    api_schedules_partial_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ScheduleDetailInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
                 };
             };
         };

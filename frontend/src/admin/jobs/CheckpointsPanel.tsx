@@ -147,7 +147,7 @@ function RegisterForm({ jobId, checkpoint, onClose }: RegisterProps) {
         <p className="text-soft">{a.checkpoints.registerHint}</p>
       </div>
       {register.isSuccess ? (
-        <p role="status">{a.checkpoints.registered(register.data.id)}</p>
+        <p role="status">{a.checkpoints.registered(register.data.name)}</p>
       ) : (
         <Field
           label={a.checkpoints.name}
