@@ -146,7 +146,7 @@ export const a = {
     title: "Log",
     search: "Search the log",
     level: "Level",
-    levels: { debug: "Debug", info: "Info", warning: "Warnings", error: "Errors" },
+    levels: { debug: "All levels", info: "Info and up", warning: "Warnings and up", error: "Errors" },
     follow: "Follow",
     wrap: "Wrap",
     download: "Download",

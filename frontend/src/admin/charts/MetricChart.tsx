@@ -33,7 +33,8 @@ export function MetricChart({ name, curves, view, height }: MetricChartProps) {
 /** The values under the cursor, or the last ones: the true value beside the smoothed one. */
 function readout(data: uPlot.AlignedData, curves: Curve[], hovered: number | null, view: ChartView): string {
   const xs = data[0];
-  const index = hovered ?? xs.length - 1;
+  // Of the job itself where nothing is pointed at: a job beside it may have gone further.
+  const index = hovered ?? lastWithValue(data[2]) ?? xs.length - 1;
   const x = xs[index];
   if (x === undefined) return "";
   const parts = curves.flatMap((curve, place) => {
@@ -46,6 +47,12 @@ function readout(data: uPlot.AlignedData, curves: Curve[], hovered: number | nul
   });
   const where = view.xAxis === "step" ? a.job.stepAt(x) : `${valueWords(x)} ${a.charts.minutes}`;
   return parts.length ? `${where}: ${parts.join(", ")}` : "";
+}
+
+function lastWithValue(column: ArrayLike<number | null | undefined> | undefined): number | null {
+  for (let index = (column?.length ?? 0) - 1; index >= 0; index -= 1)
+    if (typeof column?.[index] === "number") return index;
+  return null;
 }
 
 interface PlotNeeds {

@@ -50,7 +50,7 @@ export function plotOptions(
 ): uPlot.Options {
   return {
     ...size,
-    padding: [12, 16, 0, 0],
+    padding: [12, 28, 0, 0],
     legend: { show: false },
     cursor: {
       sync: { key: SYNC_KEY, scales: ["x", null] },
@@ -114,6 +114,8 @@ function ends(plot: uPlot, curves: Curve[], colours: Colours): void {
   const { ctx } = plot;
   const scale = devicePixelRatio;
   ctx.save();
+  ctx.textAlign = "left"; // the axes left it as they needed it
+  ctx.textBaseline = "alphabetic";
   ctx.font = `${11.5 * scale}px "Inter Variable", system-ui, sans-serif`;
   curves.forEach((curve, place) => {
     const [x, y] = [curve.calm.xs.at(-1), curve.calm.ys.at(-1)];
