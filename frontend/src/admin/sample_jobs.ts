@@ -14,7 +14,7 @@ export const SPEC: TrainSpec = {
     num_rows: 2_000,
     seed_start: 10_000_000,
     row_tokens_max: 512,
-  } as DataSpec,
+  } as Partial<DataSpec> as DataSpec,
   num_steps: 100,
   batch_tokens: 4_096,
   muon_learning_rate: 0.008,
