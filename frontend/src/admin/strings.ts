@@ -136,7 +136,6 @@ export const a = {
     asChart: "As charts",
     step: "Step",
     empty: "The curves begin with the first step.",
-    reset: "Whole range",
     zoomHint: "Drag over a chart to look closer; double-click for the whole range.",
     describe: (name: string, step: number, value: string) => `${name}: ${value} at step ${count(step)}`,
     raw: (value: string) => `(raw ${value})`,
@@ -190,7 +189,6 @@ export const a = {
     uploaded: (step: number) => `Checkpoint of step ${count(step)} stored`,
     eval: (step: number) => `Evaluated at step ${count(step)}`,
     paused: "Paused",
-    resumed: "Went on",
     finished: (step: number) => `Finished at step ${count(step)}`,
     timeUp: (step: number) => `Time budget used up at step ${count(step)}`,
     cancelled: (step: number) => `Stopped at step ${count(step)}`,
@@ -208,8 +206,6 @@ export const a = {
 
   result: {
     title: "Result",
-    total: (right: number, n: number) => `${count(right)} of ${count(n)} right`,
-    toRegistry: "Compare in the registry",
   },
 
   launch: {
@@ -238,7 +234,6 @@ export const a = {
     changed: "changed",
     preflight: "Preflight",
     preflightHint: "Asked of a node, as it stands now.",
-    planning: "Asking a node",
     noPlan: "Correct the settings first.",
     memory: "Memory",
     memoryOf: (needed: string, available: string) => `needs ${needed} of ${available}`,
@@ -268,7 +263,6 @@ export const a = {
     previewHint: "Shaded text is learned; the deeper, the more it weighs. The rest is only read.",
     previewRow: (family: string, tokens: number) => `${family.replaceAll("_", " ")}, ${count(tokens)} tokens`,
     previewMore: "Other rows",
-    previewNone: "This kind of job draws no rows.",
     submit: "Launch",
     submitting: "Launching",
     refusedPlan: "The preflight is red. It would fail; you can launch it all the same.",
@@ -314,7 +308,6 @@ export const a = {
     title: "Compare",
     a: "Served, or before",
     b: "Candidate",
-    pick: "Report",
     none: "Choose two reports.",
     noReports: "Nothing was measured yet. Evaluate a version first.",
     notSame: "These two answered different problems: the figures are side by side, but not like for like.",
@@ -336,7 +329,6 @@ export const a = {
     filter: "Show",
     filters: { all: "All", b_wrong: "Candidate wrong", a_wrong: "Candidate better" },
     known: "Right answer",
-    gave: "gave",
     right: "right",
     wrong: "wrong",
     unknown: "not kept",
@@ -417,7 +409,6 @@ export const a = {
     never: "never",
     questions: (runs: number, most: number) => `${count(runs)} of ${count(most)} questions`,
     idle: "nothing",
-    noJobs: "none; it takes up to",
     takesNone: "takes none",
     jobs: (number: number, most: number) => `${count(number)} of ${count(most)}`,
     fenceNone: "none: tools that need it are refused",
@@ -467,7 +458,6 @@ export const a = {
     forbidden:
       "These pages are for staff. Sign in with a staff account; on your own machine, open the one-time link that `make up` printed.",
     signIn: "Sign in",
-    liveStale: (when: string) => `As of ${when}.`,
   },
 } as const;
 

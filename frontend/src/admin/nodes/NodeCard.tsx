@@ -87,11 +87,14 @@ function Verbs({ node, onRemove }: { node: NodeRow; onRemove: () => void }) {
             {a.nodes.verbs[verb]}
           </Button>
         ))}
-        {!node.is_trusted && (
-          <Button look="quiet" onClick={onRemove}>
-            {a.nodes.remove}
-          </Button>
-        )}
+        <Button
+          look="quiet"
+          disabled={node.is_trusted}
+          title={node.is_trusted ? a.nodes.trusted : undefined}
+          onClick={onRemove}
+        >
+          {a.nodes.remove}
+        </Button>
       </div>
       {act.isError && (
         <p role="alert" className="text-sm text-reject">
