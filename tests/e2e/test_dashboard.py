@@ -16,6 +16,7 @@ from tests.e2e.product import Product
 
 pytestmark = [pytest.mark.e2e, pytest.mark.model, pytest.mark.timeout(1500)]
 
+PAGE_MS = 30_000  # a page and its first answers, on a machine that trains meanwhile
 PLACED_MS = 180_000  # from the queue to the first step: a process imports torch and draws its rows
 ENDED_MS = 300_000
 STEP_SHOWN_SECONDS = 3.0
@@ -45,7 +46,7 @@ def operator(browser: Browser, product: Product, operator_state: StorageState) -
 def test_an_operator_trains_measures_promotes_and_rolls_back(operator: Page) -> None:
     page = operator
     page.goto("/admin/jobs")
-    expect(page.get_by_text("No jobs yet.", exact=False)).to_be_visible()
+    expect(page.get_by_text("No jobs yet.", exact=False)).to_be_visible(timeout=PAGE_MS)
 
     # A short real training from random weights: its curve moves with each step.
     _launch(page, name="worse", num_steps="600", checkpoint_steps="10", warmup_steps="5", **SMALL)
@@ -90,9 +91,9 @@ def test_an_operator_trains_measures_promotes_and_rolls_back(operator: Page) -> 
     # Red for the worse one, with the reason; green for the other.
     page.goto("/admin/promote?alias=svend-latest&version=svend-worse")
     gates = page.get_by_role("list", name="Gates")
-    expect(gates.get_by_text("Clearly worse", exact=False).first).to_be_visible()
+    expect(gates.get_by_text("Clearly worse", exact=False).first).to_be_visible(timeout=PAGE_MS)
     page.get_by_label("Reason").fill("to see it refused")
-    expect(page.get_by_role("button", name="Promote svend-worse to svend-latest")).to_be_disabled()
+    expect(page.get_by_role("button", name="Promote svend-worse to svend-latest")).to_be_disabled(timeout=PAGE_MS)
     refused = _api(page, "POST", "/api/promotions", {"alias": "svend-latest", "model": "svend-worse", "reason": "no"})
     assert refused.status >= 400  # the page is not what guards it
 
@@ -126,13 +127,13 @@ def test_a_wrong_setting_is_named_beside_its_field(operator: Page) -> None:
     page = operator
     page.goto("/admin/jobs/new?kind=train")
     page.get_by_label("Num steps").fill("many")
-    expect(page.get_by_role("alert").get_by_text("Write a number.")).to_be_visible()
-    expect(page.get_by_role("button", name="Launch")).to_be_disabled()
+    expect(page.get_by_role("alert").get_by_text("Write a number.")).to_be_visible(timeout=PAGE_MS)
+    expect(page.get_by_role("button", name="Launch")).to_be_disabled(timeout=PAGE_MS)
 
 
 def test_only_staff_sees_the_operators_pages(page: Page) -> None:
     page.goto("/admin/jobs")
-    expect(page.get_by_role("heading", name="For the operator")).to_be_visible()
+    expect(page.get_by_role("heading", name="For the operator")).to_be_visible(timeout=PAGE_MS)
     assert page.request.get("/api/jobs").status in (401, 403)
     expect(page.get_by_role("link", name="Jobs", exact=True)).to_have_count(0)
 
@@ -148,7 +149,7 @@ def _launch(page: Page, **settings: str) -> None:
         label = name.replace("_", " ").capitalize()
         page.get_by_label(label, exact=True).fill(value)
     expect(page.get_by_text("From the command line")).to_be_visible(timeout=PLACED_MS)  # the preflight was answered
-    expect(page.get_by_role("heading", name="The data as the model sees it")).to_be_visible()
+    expect(page.get_by_role("heading", name="The data as the model sees it")).to_be_visible(timeout=PAGE_MS)
     page.get_by_role("button", name="Launch", exact=True).click()
     page.wait_for_url(re.compile(r"/admin/jobs/job_"))
 
@@ -161,19 +162,19 @@ def _register(page: Page, name: str) -> None:
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Name").fill(name)
     dialog.get_by_role("button", name="Register").click()
-    expect(dialog.get_by_text(f"Registered as {name}.")).to_be_visible()
+    expect(dialog.get_by_text(f"Registered as {name}.")).to_be_visible(timeout=PAGE_MS)
 
 
 def _evaluate(page: Page, version: str) -> None:
     page.goto("/admin/models")
     page.get_by_role("link", name=f"Evaluate: {version}", exact=True).click()
-    expect(page.get_by_label("Model", exact=True)).to_have_value(version)
+    expect(page.get_by_label("Model", exact=True)).to_have_value(version, timeout=PAGE_MS)
     page.get_by_label("Families", exact=True).fill(FAMILIES)
     page.get_by_label("Num problems", exact=True).fill(PROBLEMS)
     page.get_by_role("button", name="Launch", exact=True).click()
     page.wait_for_url(re.compile(r"/admin/jobs/job_"))
     _state_shown(page, "Succeeded", ENDED_MS)
-    expect(page.get_by_role("heading", name="Result")).to_be_visible()
+    expect(page.get_by_role("heading", name="Result")).to_be_visible(timeout=PAGE_MS)
 
 
 def _asked_model(page: Page) -> str:
