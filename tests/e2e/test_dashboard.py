@@ -7,6 +7,7 @@ Real everything: the node trains nano models on the CPU. What each page looks li
 import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +29,14 @@ PROBLEMS = "8"
 SMALL = {"num_rows": "100", "batch_tokens": "1024"}
 QUESTION = "What is the derivative of x^3 + 2x?"
 ANSWER_MS = 60_000
+LISTS_LOADED_MS = 2_000
+PAGES = {
+    "jobs": "jobs",
+    "launch": "jobs/new?kind=train",
+    "registry": "models",
+    "promote": "promote?alias=svend-latest&version=svend-nano",
+    "nodes": "nodes",
+}
 
 
 @pytest.fixture
@@ -121,6 +130,35 @@ def test_a_reload_of_the_job_page_shows_the_whole_log(operator: Page) -> None:
     steps = [int(cell.replace(",", "")) for cell in table.locator("tbody td:first-child").all_inner_texts()]
     metrics = page.request.get(f"/api/jobs/{_job_id(page)}/metrics").json()
     assert steps == metrics["steps"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_every_page_of_the_operators_fits_and_has_its_picture(
+    browser: Browser, product: Product, operator_state: StorageState, screenshots: Path, scheme: str, width: int
+) -> None:
+    """Nothing is wider than the screen; the pictures are for people (var/screenshots)."""
+    context = browser.new_context(
+        base_url=product.url,
+        storage_state=operator_state,
+        color_scheme=scheme,  # type: ignore[arg-type]
+        viewport={"width": width, "height": 900},
+    )
+    page = context.new_page()
+    newest = page.request.get("/api/jobs?kind=train").json()["results"][:1]
+    reports = page.request.get("/api/reports").json()
+    compared = f"?a={reports[-1]['id']}&b={reports[0]['id']}" if reports else ""
+    pages = {name: f"/admin/{path}" for name, path in PAGES.items()}
+    pages |= {"job": f"/admin/jobs/{job['id']}" for job in newest}
+    pages["compare"] = f"/admin/compare{compared}"
+    for name, path in pages.items():
+        page.goto(path)
+        expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=PAGE_MS)
+        page.wait_for_timeout(LISTS_LOADED_MS)  # live pages are never idle
+        page.screenshot(path=screenshots / f"admin-{name}-{scheme}-{width}.png", full_page=True)
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0, f"{path} at {width} px is {wide} px too wide"
+    context.close()
 
 
 def test_a_wrong_setting_is_named_beside_its_field(operator: Page) -> None:
