@@ -18,6 +18,26 @@ export type RunEvent =
   | RunFinished
   | RunFailed;
 
+export type JobEvent =
+  | JobStarted
+  | Metric
+  | Log
+  | Checkpoint
+  | CheckpointUploaded
+  | Eval
+  | JobPaused
+  | JobResumed
+  | JobFinished
+  | JobCancelled
+  | JobFailed;
+
+export type JobSpec =
+  | TrainSpec
+  | EvalSpec
+  | GenerateSpec
+  | ExportSpec
+  | QuantizeSpec;
+
 export interface BranchOpen {
   type: "branch.open";
   branch_id: number;
@@ -52,10 +72,59 @@ export interface BudgetFrame {
   seconds_left: number;
 }
 
+export interface Checkpoint {
+  type: "checkpoint";
+  step: number;
+  manifest: Manifest;
+}
+
+export interface CheckpointUploaded {
+  type: "checkpoint.uploaded";
+  step: number;
+  manifest_sha256: string;
+}
+
 export interface ClientToolCall {
   id: string;
   name: string;
   arguments: string;
+}
+
+export interface DataSpec {
+  source: "families" | "file";
+  file: string | null;
+  families: string[];
+  num_rows: number;
+  seed_start: number;
+  row_tokens_max: number;
+}
+
+export interface Device {
+  kind: string;
+  name: string;
+  memory_bytes: number;
+}
+
+export interface Eval {
+  type: "eval";
+  step: number;
+  result: Record<string, unknown>;
+}
+
+export interface EvalSpec {
+  kind: "evaluate";
+  model: string;
+  verifier: string | null;
+  families: string[];
+  num_problems: number;
+  seed_start: number;
+  is_held_out_wording: boolean;
+}
+
+export interface ExportSpec {
+  kind: "export";
+  model: string;
+  dtype: "float32" | "bfloat16";
 }
 
 export interface Frame {
@@ -66,6 +135,163 @@ export interface Frame {
   usage: Usage;
   event: RunEvent;
   crc: number;
+}
+
+export interface GenerateSpec {
+  kind: "generate";
+  data: DataSpec;
+}
+
+export interface JobCancelled {
+  type: "job.cancelled";
+  step: number;
+}
+
+export interface JobFailed {
+  type: "job.failed";
+  cause: "out_of_memory" | "non_finite_loss" | "bad_data" | "bad_spec" | "bad_input" | "disk_full" | "peer_lost" | "code_error" | "killed";
+  message: string;
+  cure: string;
+}
+
+export interface JobFinished {
+  type: "job.finished";
+  step: number;
+  is_complete: boolean;
+}
+
+export interface JobFrame {
+  position: number;
+  job_id: string;
+  epoch: number;
+  node_rank: number;
+  seq: number;
+  at_ms: number;
+  event: JobEvent;
+}
+
+export interface JobPaused {
+  type: "job.paused";
+}
+
+export interface JobResumed {
+  type: "job.resumed";
+}
+
+export interface JobStarted {
+  type: "job.started";
+  step: number;
+  num_steps: number;
+  world_size: number;
+  device: string;
+}
+
+export interface LoadedModel {
+  version: string;
+  role: "reasoner" | "verifier";
+  backend: string;
+  num_parameters: number;
+  context_tokens: number;
+  vocab_size: number;
+  manifest_sha256: string;
+}
+
+export interface Log {
+  type: "log";
+  level: "debug" | "info" | "warning" | "error";
+  rank: number;
+  text: string;
+}
+
+export interface Manifest {
+  files: ManifestFile[];
+}
+
+export interface ManifestFile {
+  path: string;
+  pieces: Piece[];
+}
+
+export interface MemoryPart {
+  name: string;
+  num_bytes: number;
+}
+
+export interface Metric {
+  type: "metric";
+  step: number;
+  values: Record<string, number>;
+  eta_seconds: number | null;
+}
+
+export interface NodeInfo {
+  protocol_version: 1;
+  name: string;
+  boot_id: string;
+  journal_id: string;
+  versions: Record<string, string>;
+  devices: Device[];
+  fence_tier: string;
+  models: LoadedModel[];
+  running_runs: string[];
+  runs_max: number;
+  running_jobs: RunningJob[];
+  jobs_max: number;
+  is_draining: boolean;
+}
+
+export interface Piece {
+  sha256: string;
+  num_bytes: number;
+}
+
+export interface Plan {
+  num_parameters: number;
+  memory: MemoryPart[];
+  memory_available_bytes: number;
+  disk_needed_bytes: number;
+  disk_available_bytes: number;
+  seconds_estimated: number | null;
+  checks: PlanCheck[];
+}
+
+export interface PlanCheck {
+  name: "memory" | "disk" | "data" | "rendezvous" | "device";
+  is_ok: boolean;
+  message: string;
+  cure: string;
+}
+
+export interface PlanRequest {
+  spec: JobSpec;
+}
+
+export interface Preview {
+  rows: PreviewRow[];
+}
+
+export interface PreviewRequest {
+  data: DataSpec;
+  objective: "pretrain" | "sft" | "verifier";
+  file: SignedManifest | null;
+  num_rows: number;
+}
+
+export interface PreviewRow {
+  family: string;
+  num_tokens: number;
+  tokens: PreviewToken[];
+}
+
+export interface PreviewToken {
+  text: string;
+  weight: number;
+}
+
+export interface QuantizeSpec {
+  kind: "quantize";
+  model: string;
+  bits: 8;
 }
 
 export interface RunFailed {
@@ -90,6 +316,19 @@ export interface RunStarted {
   backend: string;
   fence_tier: string;
   max_total_tokens: number;
+}
+
+export interface RunningJob {
+  job_id: string;
+  epoch: number;
+  state: "preparing" | "running" | "paused" | "stopping";
+  step: number;
+}
+
+export interface SignedManifest {
+  manifest: Manifest;
+  urls: Record<string, string>;
+  expires_ms: number;
 }
 
 export interface StepClose {
@@ -128,6 +367,26 @@ export interface ToolResult {
   text: string;
   wall_ms: number;
   is_truncated: boolean;
+}
+
+export interface TrainSpec {
+  kind: "train";
+  objective: "pretrain" | "sft" | "verifier";
+  model_size: "nano" | "500m" | "1b" | "3b" | "7b" | "13b";
+  parent: string | null;
+  data: DataSpec;
+  num_steps: number;
+  batch_tokens: number;
+  muon_learning_rate: number;
+  adamw_learning_rate: number;
+  warmup_steps: number;
+  clip_norm: number;
+  seed: number;
+  is_autocast: boolean;
+  checkpoint_steps: number;
+  num_nodes: number;
+  ranks_per_node: number;
+  time_budget_seconds: number | null;
 }
 
 export interface Usage {

@@ -6,6 +6,7 @@ import {
   type ErrorComponentProps,
   Link,
   lazyRouteComponent,
+  redirect,
 } from "@tanstack/react-router";
 import { AskPage } from "./pages/AskPage";
 import { t } from "./strings";
@@ -70,6 +71,48 @@ const tree = root.addChildren([
       getParentRoute: () => shell,
       path: "/models",
       component: lazyRouteComponent(() => import("./pages/ModelsPage"), "ModelsPage"),
+    }),
+    createRoute({
+      getParentRoute: () => shell,
+      path: "/admin",
+      beforeLoad: () => {
+        throw redirect({ to: "/admin/jobs" });
+      },
+    }),
+    createRoute({
+      getParentRoute: () => shell,
+      path: "/admin/jobs",
+      component: lazyRouteComponent(() => import("./admin/pages/JobsPage"), "JobsPage"),
+    }),
+    createRoute({
+      getParentRoute: () => shell,
+      path: "/admin/jobs/new",
+      component: lazyRouteComponent(() => import("./admin/pages/LaunchPage"), "LaunchPage"),
+    }),
+    createRoute({
+      getParentRoute: () => shell,
+      path: "/admin/jobs/$jobId",
+      component: lazyRouteComponent(() => import("./admin/pages/JobPage"), "JobPage"),
+    }),
+    createRoute({
+      getParentRoute: () => shell,
+      path: "/admin/models",
+      component: lazyRouteComponent(() => import("./admin/pages/ModelsPage"), "ModelsPage"),
+    }),
+    createRoute({
+      getParentRoute: () => shell,
+      path: "/admin/compare",
+      component: lazyRouteComponent(() => import("./admin/pages/ComparePage"), "ComparePage"),
+    }),
+    createRoute({
+      getParentRoute: () => shell,
+      path: "/admin/promote",
+      component: lazyRouteComponent(() => import("./admin/pages/PromotePage"), "PromotePage"),
+    }),
+    createRoute({
+      getParentRoute: () => shell,
+      path: "/admin/nodes",
+      component: lazyRouteComponent(() => import("./admin/pages/NodesPage"), "NodesPage"),
     }),
     createRoute({ getParentRoute: () => shell, path: "$", component: Missing }),
   ]),

@@ -11,9 +11,16 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from gpu_node.protocol.frames import PROTOCOL_VERSION, Frame
+from gpu_node.protocol.frames import PROTOCOL_VERSION, Frame, Wire
+from gpu_node.protocol.job_frames import JobFrame
+from gpu_node.protocol.node import NodeInfo
+from gpu_node.protocol.plan import Plan, PlanRequest, Preview, PreviewRequest
 
 HEADER = "// Generated from gpu_node/protocol by `npm run wire`. Do not edit.\n"
+# What the browser reads; what these refer to comes along.
+ROOTS: tuple[type[Wire], ...] = (Frame, JobFrame, PlanRequest, Plan, PreviewRequest, Preview, NodeInfo)
+# The tagged unions, by the field that holds each: pydantic's schema gives a union no name of its own.
+UNIONS = {"RunEvent": ("Frame", "event"), "JobEvent": ("JobFrame", "event"), "JobSpec": ("PlanRequest", "spec")}
 SCALARS = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}
 
 
@@ -59,12 +66,13 @@ def _interface(name: str, schema: dict[str, Any]) -> str:
 
 
 def typescript() -> str:
-    _, document = models_json_schema([(Frame, "serialization")], ref_template="#/$defs/{model}")
+    _, document = models_json_schema([(root, "serialization") for root in ROOTS], ref_template="#/$defs/{model}")
     definitions: dict[str, dict[str, Any]] = document["$defs"]
-    event = definitions["Frame"]["properties"]["event"]
     parts = [HEADER, f"export const PROTOCOL_VERSION = {PROTOCOL_VERSION};\n"]
-    parts.append(f"export type RunEvent =\n  | {type_of(event).replace(' | ', chr(10) + '  | ')};\n")
-    definitions["Frame"]["properties"]["event"] = {"$ref": "#/$defs/RunEvent"}
+    for union, (model, field) in UNIONS.items():
+        members = type_of(definitions[model]["properties"][field])
+        parts.append(f"export type {union} =\n  | {members.replace(' | ', chr(10) + '  | ')};\n")
+        definitions[model]["properties"][field] = {"$ref": f"#/$defs/{union}"}
     parts += [_interface(name, schema) for name, schema in sorted(definitions.items())]
     return "\n".join(parts)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, StorageState, sync_playwright
 
 from tests.e2e.product import Product, product_started
 
@@ -44,6 +44,16 @@ def page(browser: Browser, product: Product) -> Iterator[Page]:
     yield page
     context.close()
     assert not errors, errors
+
+
+@pytest.fixture(scope="session")
+def operator_state(browser: Browser, product: Product) -> StorageState:
+    """The cookies of the operator, signed in by the link that `make up` prints. It holds once, so this is done once."""
+    context = browser.new_context(base_url=product.url)
+    context.new_page().goto(product.admin_link)
+    state = context.storage_state()
+    context.close()
+    return state
 
 
 @pytest.fixture(scope="session")

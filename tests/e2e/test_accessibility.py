@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, StorageState, expect
 
 from tests.e2e.product import Product
 
@@ -12,8 +12,18 @@ pytestmark = [pytest.mark.e2e, pytest.mark.model, pytest.mark.timeout(420)]
 
 AXE = Path(__file__).resolve().parents[2] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 PAGES = ["/", "/history", "/keys", "/usage", "/models", "/sign-in", "/sign-up", "/forgot", "/dev/components"]
+OPERATORS_PAGES = [
+    "/admin/jobs",
+    "/admin/jobs/new",
+    "/admin/jobs/new?kind=evaluate",
+    "/admin/models",
+    "/admin/compare",
+    "/admin/promote",
+    "/admin/nodes",
+]
 GRAVE = {"serious", "critical"}
 ANSWER_MS = 30_000
+LISTS_LOADED_MS = 1_500
 
 
 def _grave_faults(page: Page) -> list[Any]:
@@ -41,4 +51,26 @@ def test_no_page_has_a_serious_fault(browser: Browser, product: Product, scheme:
     page.get_by_role("button", name="Ask", exact=True).click()
     expect(page.get_by_label("Reasoning, step by step")).to_have_attribute("aria-busy", "false", timeout=ANSWER_MS)
     assert not _grave_faults(page)
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_page_of_the_operators_has_a_serious_fault(
+    browser: Browser, product: Product, operator_state: StorageState, scheme: str, width: int
+) -> None:
+    context = browser.new_context(
+        base_url=product.url,
+        color_scheme=scheme,  # type: ignore[arg-type]
+        viewport={"width": width, "height": 860},
+        storage_state=operator_state,
+        bypass_csp=True,
+    )
+    page = context.new_page()
+    for path in OPERATORS_PAGES:
+        page.goto(path)
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        page.wait_for_timeout(LISTS_LOADED_MS)  # live pages are never idle: they hold a socket and read again
+        expect(page.get_by_role("heading", name="For the operator")).to_have_count(0)
+        assert not _grave_faults(page), path
     context.close()

@@ -1,4 +1,5 @@
 /** Every state of the run's view and of lists, without a server: for designers and for screenshot tests. */
+import { AdminStates } from "../admin/dev/AdminStates";
 import { RequestFailed } from "../api/client";
 import type { Run } from "../api/types";
 import { RunView } from "../ask/RunView";
@@ -90,6 +91,7 @@ export function ComponentsPage() {
         {STATES.map((state) => (
           <StateView key={state.name} state={state} />
         ))}
+        <AdminStates />
         <section className="flex flex-col gap-4 border-t border-line pt-6">
           <div className="flex flex-wrap gap-2">
             <VerdictChip verdict="accept" score={0.97} />

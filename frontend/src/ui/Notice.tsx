@@ -28,7 +28,7 @@ export function ErrorNotice({ error, onRetry }: { error: unknown; onRetry?: () =
 export function Empty({ children, action }: { children: ReactNode; action?: ReactNode }) {
   return (
     <div className="flex flex-col items-start gap-4 py-8">
-      <p className="font-serif text-md text-soft">{children}</p>
+      <p className="max-w-[68ch] font-serif text-md text-soft">{children}</p>
       {action}
     </div>
   );

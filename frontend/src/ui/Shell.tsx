@@ -79,15 +79,27 @@ function Sidebar({ me }: { me: Me | undefined }) {
         <Logo />
       </Link>
       <nav aria-label={t.nav.label} className="flex flex-1 flex-col gap-1">
-        <NavLink to="/" label={t.nav.ask} hotkey="n" alsoUnder="/c/" />
+        <NavLink to="/" label={t.nav.ask} hotkey="n" alsoUnder={["/c/"]} />
         <NavLink to="/history" label={t.nav.history} />
         <p className="px-2.5 pt-5 pb-1 text-xs text-soft">{t.nav.build}</p>
         <NavLink to="/keys" label={t.nav.keys} />
-        <NavLink to="/usage" label={t.nav.usage} alsoUnder="/runs/" />
+        <NavLink to="/usage" label={t.nav.usage} alsoUnder={["/runs/"]} />
         <NavLink to="/models" label={t.nav.models} />
         <a href="/docs" className={`${NAV} text-soft hover:text-ink`}>
           {t.nav.docs}
         </a>
+        {me?.user?.is_staff && (
+          <>
+            <p className="px-2.5 pt-5 pb-1 text-xs text-soft">{t.nav.operate}</p>
+            <NavLink to="/admin/jobs" label={t.nav.jobs} alsoUnder={["/admin/jobs/"]} />
+            <NavLink
+              to="/admin/models"
+              label={t.nav.registry}
+              alsoUnder={["/admin/compare", "/admin/promote"]}
+            />
+            <NavLink to="/admin/nodes" label={t.nav.nodes} />
+          </>
+        )}
       </nav>
       <div className="flex flex-col gap-3 border-t border-line px-2.5 pt-3">
         {me && (
@@ -105,9 +117,9 @@ function Sidebar({ me }: { me: Me | undefined }) {
 
 const NAV = "flex min-h-9 items-center justify-between rounded-md px-2.5 max-md:min-h-11";
 
-function NavLink(props: { to: string; label: string; hotkey?: string; alsoUnder?: string }) {
+function NavLink(props: { to: string; label: string; hotkey?: string; alsoUnder?: string[] }) {
   const path = useRouterState({ select: (state) => state.location.pathname });
-  const isHere = path === props.to || (props.alsoUnder !== undefined && path.startsWith(props.alsoUnder));
+  const isHere = path === props.to || props.alsoUnder?.some((prefix) => path.startsWith(prefix));
   return (
     <Link
       to={props.to}
