@@ -70,7 +70,7 @@ def _run(attempt: AttemptFolder, log: JobLog) -> None:
 
 
 def die_with_parent() -> None:
-    """A job must not go on without its shim: nobody would tell how it ended. Also for the shim, between fork and exec."""
+    """A job must not go on without its shim: nobody would tell how it ended. The shim calls it before an exec, too."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
