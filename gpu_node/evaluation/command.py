@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import hashlib
 import json
 import shlex
 import sys
@@ -37,12 +38,25 @@ def evaluate_command(arguments: list[str]) -> int:
     command = "python -m gpu_node evaluate " + shlex.join(arguments)
     if options.out is not None:
         result = report_json(
-            report, model=options.model_path.resolve().name, command=command, seconds=seconds, free=free
+            report,
+            model=options.model_path.resolve().name,
+            weights_sha256=weights_sha256(options.model_path),
+            command=command,
+            seconds=seconds,
+            free=free,
         )
         options.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(report_markdown(report, command=command, free=free))
     print(f"{seconds:.0f} s", file=sys.stderr)
     return 0
+
+
+def weights_sha256(folder: Path) -> str:
+    """Of the weights' files in order: a table belongs to these weights and no others."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.safetensors")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 async def _evaluate(options: argparse.Namespace, families: list[str]) -> tuple[Report, FreeReport | None]:

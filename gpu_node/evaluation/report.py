@@ -10,12 +10,19 @@ _COLUMNS = ("with_tools", "verified", "held_out", "held_out_verified", "without_
 
 
 def report_json(
-    report: Report, *, model: str, command: str, seconds: float, free: FreeReport | None = None
+    report: Report,
+    *,
+    model: str,
+    command: str,
+    seconds: float,
+    weights_sha256: str | None = None,
+    free: FreeReport | None = None,
 ) -> dict[str, Any]:
     asked = {"share": _share(free.share), "answers": free.answers} if free is not None else None
     return {
         "free_questions": asked,
         "model": model,
+        "weights_sha256": weights_sha256,
         "command": command,
         "seconds": round(seconds, 1),
         "is_verified": report.is_verified,

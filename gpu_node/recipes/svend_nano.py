@@ -39,7 +39,10 @@ PUZZLES = PoolSpec(
 ROWS = (COPY, FIRST, LARGE, LAST, LOGIC, NEWEST)
 MORE_WORDINGS = replace(WORDINGS, name="wordings2", seed_start=7_000_000)
 MORE_PUZZLES = replace(PUZZLES, name="puzzles2", seed_start=8_000_000)
-LAST_ROWS = (WORDINGS, PUZZLES, MORE_WORDINGS, MORE_PUZZLES)
+# With rare and invented names, which take several tokens.
+NAMES = replace(WORDINGS, name="names", seed_start=9_000_000, num_seeds=24_000)
+PUZZLE_NAMES = replace(PUZZLES, name="puzzle_names", seed_start=10_000_000, num_seeds=14_000)
+LAST_ROWS = (WORDINGS, PUZZLES, MORE_WORDINGS, MORE_PUZZLES, NAMES, PUZZLE_NAMES)
 
 # (mixture, steps). Rows of spans (span_rows.py) teach to copy anything; LOG.md says what happened when they came.
 NUM_SPANS = 60_000
@@ -112,6 +115,16 @@ WIDEN_MORE = replace(
     seed=5,
     recipe=f"{REASONER_NAME}-widened-more",
     optim=OptimConfig(muon_learning_rate=0.006, adamw_learning_rate=0.9e-3, warmup_steps=30),
+)
+
+# And once more, with names that it must copy token by token ("Theo" became "The").
+NAMES_MIXTURE = Mixture(parts=(Part(NAMES), Part(PUZZLE_NAMES)))
+NAMED = replace(WIDEN_MORE, num_steps=520, seed=6, recipe=f"{REASONER_NAME}-named")
+
+WIDENINGS = (
+    (WIDEN, WIDEN_MIXTURE, "widened"),
+    (WIDEN_MORE, WIDEN_MORE_MIXTURE, "widened-more"),
+    (NAMED, NAMES_MIXTURE, "named"),
 )
 
 # The policy's samples that the critic learns from, and those it is measured on: other seeds, other phrasings too.

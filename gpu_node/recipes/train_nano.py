@@ -72,12 +72,12 @@ class ReasonerTraining:
         return self._trained(model, recipe.REFINE, refinement, "refined")
 
     def widened(self, model: Transformer) -> Transformer:
-        """The last two trainings: over many more wordings of everything."""
+        """The last trainings: over many more wordings of everything, then over rare names."""
         pools = self._pools(recipe.LAST_ROWS)
-        first = mixture_make(recipe.WIDEN_MIXTURE, pools, spans=None)
-        model = self._trained(model, recipe.WIDEN, [Stage(first, recipe.WIDEN.num_steps)], "widened")
-        more = mixture_make(recipe.WIDEN_MORE_MIXTURE, pools, spans=None)
-        return self._trained(model, recipe.WIDEN_MORE, [Stage(more, recipe.WIDEN_MORE.num_steps)], "widened-more")
+        for config, mixture, name in recipe.WIDENINGS:
+            rows = mixture_make(mixture, pools, spans=None)
+            model = self._trained(model, config, [Stage(rows, config.num_steps)], name)
+        return model
 
     def _pools(self, specs: Sequence[PoolSpec]) -> dict[str, RowPool]:
         pools = {}

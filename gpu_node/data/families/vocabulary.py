@@ -21,6 +21,25 @@ NAMES = tuple(
 
 NAMES_DISTINCT = tuple(dict.fromkeys(NAMES))  # the list may repeat itself
 
+# Less common names, most of several tokens: a model that has only read frequent names cannot copy a newcomer's.
+RARE_NAMES = tuple(
+    """Theodore Thea Jan Janet Hal Harriet Halle Rex Regina Gustav Patricia Charlotte Charles Christopher Christine
+    Benjamin Josephine Joanna Johannes Leander Leopold Miranda Mirabel Maxine Maximilian Evan Evelyn Samantha Samuel
+    Zoltan Zelda Tomas Tobias Annika Annabel Bobby Bart Barbara Bernard Bertha Camilla Cecil Clarence Cleo Conrad
+    Cordelia Daisy Dalia Damian Daphne Darius Desmond Diana Dominic Dorothy Duncan Edgar Edith Edmund Eleanor Elias
+    Elliot Eloise Ernest Esther Eugene Fabian Felicity Fergus Flora Florence Francis Frederick Gabriel Gareth Gemma
+    Geoffrey Gerald Gilbert Gladys Gloria Gordon Gwendolyn Hannah Harold Harvey Hazel Hector Hester Howard Humphrey
+    Igor Imogen Ingrid Isabel Ismael Ivana Jacob Jasmine Jasper Jerome Jocelyn Joel Jonah Jordan Joseph Juliet Justin
+    Karen Katarina Keith Kelvin Kendra Kristof Lachlan Lars Lavinia Lawrence Leona Lionel Logan Lorenzo Lucas Lydia
+    Mabel Magnus Malcolm Marcus Margot Marina Marvin Matilda Melvin Mercedes Mildred Monica Morgan Muriel Nadine
+    Nathan Neville Nigel Norbert Octavia Odette Oswald Ottilie Pamela Percival Phoebe Quentin Ramona Raphael Rebecca
+    Reuben Roderick Roland Rosalind Rowena Rufus Russell Sabrina Salman Sebastian Sheldon Sigrid Silas Solomon Sylvia
+    Tabitha Tamara Terence Thaddeus Tiffany Timothy Ulrich Valentine Vanessa Vernon Veronica Vivian Wallace Walter
+    Wilfred Winifred Xavier Yasmin Yvette Zachary Zebulon Red Blue Green White Black Grey Brown""".split()
+)
+RARE_NAME_SHARE = 0.3
+INVENTED_NAME_SHARE = 0.12
+
 LETTER_PEOPLE = ("A", "B", "C", "D", "X", "Y", "Z", "P", "Q", "R")
 
 # The one pair that training never shows together: a puzzle about Alice and Bob is new to the model by construction.
@@ -147,11 +166,18 @@ INVENTED_SHARE = 0.35
 
 
 def names_draw(rng: random.Random, count: int) -> list[str]:
-    """Distinct names in random order; never the reserved pair together."""
+    """Distinct names in random order, some of them rare or invented; never the reserved pair together."""
     while True:
-        names = rng.sample(NAMES_DISTINCT, count)
-        if not RESERVED_PAIR.issubset(names):
+        names = [_name_draw(rng) for _ in range(count)]
+        if len(set(names)) == count and not RESERVED_PAIR.issubset(names):
             return names
+
+
+def _name_draw(rng: random.Random) -> str:
+    kind = rng.random()
+    if kind < INVENTED_NAME_SHARE:
+        return invented_word(rng).capitalize()
+    return rng.choice(RARE_NAMES if kind < INVENTED_NAME_SHARE + RARE_NAME_SHARE else NAMES_DISTINCT)
 
 
 def people_draw(rng: random.Random, count: int) -> list[str]:
