@@ -38,6 +38,7 @@ STATUS = {
     "internal_error": 500,
     "busy": 503,
     "disk_error": 503,
+    "disk_full": 503,
     "draining": 503,
     "stopping": 503,
 }

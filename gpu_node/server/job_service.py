@@ -17,6 +17,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from gpu_node.protocol.job_frames import (
     Checkpoint,
     CheckpointUploaded,
@@ -41,7 +43,7 @@ from gpu_node.training.job_frames import JobLog, has_terminal, line_parse
 JOBS_MAX = 1  # a training takes all of a device; more only make each other slow
 TICK_SECONDS = 0.1  # from an event on disk to the journal
 SYNC_SECONDS = 1.0
-READ_BYTES_MAX = 4 * 1024 * 1024  # of one attempt's log at a tick
+READ_BYTES_MAX = 16 * 1024 * 1024  # of one attempt's log at a tick; no line is as long
 CHECKPOINTS_KEPT = 2  # uploaded ones on this disk: a resume on this node fetches nothing it may have lost
 CHECKPOINTS_WAITING_MAX = 8  # not yet uploaded: a store that is away must not fill this disk
 ATTEMPT_KEEP_SECONDS = 86_400.0  # after its end; by then what is to be kept lies in the store
@@ -63,7 +65,8 @@ class Attempt:
     step: int = 0
     has_begun: bool = False  # its process told that it works
     is_paused: bool = False
-    is_ended: bool = False
+    is_ended: bool = False  # its terminal frame was journaled
+    is_gone: bool = False  # its shim too
     checkpoints: dict[str, int] = field(default_factory=dict)  # manifest sha256 -> step
     uploaded: list[int] = field(default_factory=list)
     process: "subprocess.Popen[bytes] | None" = None  # the shim, where this process started it: to be reaped
@@ -184,13 +187,12 @@ class JobService:
 
     async def wait(self, *, after: int, seconds: float) -> None:
         """Returns when the journal goes beyond `after`, or when the time is over."""
-        deadline = time.monotonic() + seconds
-        while self.store.last_position <= after and (left := deadline - time.monotonic()) > 0:
-            changed = self._changed
-            try:
-                await asyncio.wait_for(changed.wait(), timeout=left)
-            except TimeoutError:
-                return
+        try:
+            async with asyncio.timeout(seconds):
+                while self.store.last_position <= after:
+                    await self._changed.wait()
+        except TimeoutError:
+            return
 
     def _attempt(self, job_id: str, epoch: int) -> Attempt:
         latest = self._latest.get(job_id)
@@ -221,7 +223,7 @@ class JobService:
         # Also those that told their end and are still leaving: they hold their device's memory until they are gone.
         leaving = [*older, *(a for a in self._attempts.values() if a.is_ended)]
         deadline = time.monotonic() + LEAVE_SECONDS_MAX
-        while any(one.folder.has_started and one.folder.is_alive for one in leaving) and time.monotonic() < deadline:  # noqa: ASYNC110 - other processes end, nobody here could set an event
+        while any(_is_leaving(one) for one in leaving) and time.monotonic() < deadline:  # noqa: ASYNC110 - processes end
             await asyncio.sleep(TICK_SECONDS)
         if self._latest.get(attempt.key[0]) != attempt.key[1]:
             self._tell(attempt, JobCancelled(step=0))  # a newer epoch came while this one waited
@@ -254,25 +256,31 @@ class JobService:
         synced_at = time.monotonic()
         while True:
             await asyncio.sleep(TICK_SECONDS)
-            try:
-                for attempt in list(self._attempts.values()):
+            for attempt in list(self._attempts.values()):
+                try:
                     self._tick(attempt)
-                if time.monotonic() - synced_at > SYNC_SECONDS:
+                except Exception:  # a full disk, a damaged folder: the attempt's own log holds what is missing here
+                    logger.exception("attempt %s cannot be followed", attempt.key)
+                    await asyncio.sleep(SYNC_SECONDS)
+            if time.monotonic() - synced_at > SYNC_SECONDS:
+                synced_at = time.monotonic()
+                try:
                     await asyncio.to_thread(self.store.sync)
                     self._attempts_forget()
-                    synced_at = time.monotonic()
-            except OSError:
-                logger.exception("the disk refuses the jobs' journal")  # the attempts' own logs hold what is missing
-                await asyncio.sleep(SYNC_SECONDS)
+                except OSError:
+                    logger.exception("the jobs' journal could not be synced")
 
     def _tick(self, attempt: Attempt) -> None:
         if attempt.process is not None:
             attempt.process.poll()
         # Whether the shim lives is asked before its log is read: what it wrote last is then surely seen.
-        is_alive = attempt.is_ended or not attempt.folder.has_started or attempt.folder.is_alive
+        is_gone = attempt.is_gone or (attempt.folder.has_started and not attempt.folder.is_alive)
         self._read(attempt)
-        if not is_alive and not attempt.is_ended:
+        if is_gone and not attempt.is_ended:
             self._tell_lost(attempt)
+        elif is_gone and not attempt.is_gone:
+            attempt.is_gone = True
+            shutil.rmtree(attempt.folder.inputs, ignore_errors=True)  # the largest part of what it leaves behind
 
     def _read(self, attempt: Attempt) -> None:
         start = self.store.mark_of(attempt.key).read_bytes
@@ -339,7 +347,11 @@ class JobService:
             attempt = Attempt((named["job_id"], int(named["epoch"])), AttemptFolder(path))
             if not attempt.folder.has_order:
                 continue  # the server died while it took the order: whoever asked was not answered
-            attempt.of(attempt.folder.order)
+            try:
+                attempt.of(attempt.folder.order)
+            except ValidationError:
+                logger.exception("an order that this version does not understand stays as it is: %s", path.name)
+                continue
             self._take(attempt)
             self._replay(attempt)
         for attempt in list(self._attempts.values()):
@@ -410,3 +422,7 @@ class JobService:
                 del self._attempts[attempt.key]
                 if self._latest.get(attempt.key[0]) == attempt.key[1]:
                     del self._latest[attempt.key[0]]
+
+
+def _is_leaving(attempt: Attempt) -> bool:
+    return not attempt.is_gone and attempt.folder.has_started and attempt.folder.is_alive

@@ -11,7 +11,6 @@ the shim dies, its processes die with it.
 """
 
 import asyncio
-import ctypes
 import os
 import selectors
 import shutil
@@ -29,6 +28,7 @@ from gpu_node.server.transfer import TransferFailed, WrongHash, fetch, session_o
 from gpu_node.training.attempt_folder import AttemptFolder, Control, JobExit
 from gpu_node.training.job_errors import failure_of
 from gpu_node.training.job_frames import JobLog, has_terminal, text_cut
+from gpu_node.training.run_job import die_with_parent
 
 POLL_SECONDS = 0.2  # how soon a request reaches the job
 FLUSH_SECONDS = 0.5  # lines that come together become one log frame
@@ -38,7 +38,6 @@ READ_BYTES = 65_536
 STOP_SECONDS_MAX = 600.0
 DISK_SPARE_BYTES = 256 * 1024 * 1024  # left free beside the inputs
 GATHER_SECONDS_MAX = 120  # for all nodes of a gang to reach rank 0
-PR_SET_PDEATHSIG = 1
 
 # torchrun ends with status 1 whatever happened to its ranks; only its report says what.
 KILLED_WORDS = ("Signal 9 (SIGKILL)", "exitcode  : -9", "exitcode: -9")
@@ -151,7 +150,7 @@ class Shim:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=job_environment(os.environ),
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
         assert process.stdout is not None
         os.set_blocking(process.stdout.fileno(), False)
@@ -270,10 +269,6 @@ def _children(parent: int) -> list[int]:
         if int(fields[1]) == parent:
             found.append(int(path.parent.name))
     return found
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -15,8 +15,7 @@ from gpu_node.reasoning.text_stream import TokenBytes
 from gpu_node.server.node import Node, node_build
 from gpu_node.server.run_service import RUNS_MAX
 from gpu_node.tools.executor import ToolExecutor
-
-READ_BYTES = 1_048_576
+from gpu_node.training.folder_manifest import manifest_of
 
 
 def node_scripted(*, script: Path, state: Path, name: str, model: str, runs_max: int = RUNS_MAX) -> Node:
@@ -41,14 +40,5 @@ def node_scripted(*, script: Path, state: Path, name: str, model: str, runs_max:
 
 
 def manifest_sha256(folder: Path) -> str:
-    """One hash for a folder's content: of the sorted list of names with the hash of each file."""
-    lines = [f"{path.name} {_file_sha256(path)}" for path in sorted(folder.iterdir()) if path.is_file()]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
-def _file_sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(READ_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
+    """One hash for a folder's content: its manifest's, as the registry names it."""
+    return manifest_of(folder).sha256

@@ -2,7 +2,8 @@
 
 A version that is unloaded or replaced takes no new run; its old runs end on it, then its engine closes. What was
 loaded over the wire lies under STATE/models and is there again after a restart. Not here: HTTP (models_api.py), torch
-(loading_torch.py). Invariant: a version's weights never change: another manifest under the same name is refused.
+(loading_torch.py). Invariant: a version's weights never change: another manifest under the name of one that came over
+the wire is refused; one that the server was started with gives way to what the wire says the name means.
 """
 
 import asyncio
@@ -89,8 +90,11 @@ class ModelShelf:
 
     def add(self, model: ServedModel) -> None:
         """Serves it from now on. A critic judges every reasoner that has its tokenizer."""
+        older = self._served.get(model.loaded.version)
         self._served[model.loaded.version] = model
         self._critics_link()
+        if older is not None:
+            older.retire()
 
     def _critics_link(self) -> None:
         critics = [model for model in self._served.values() if model.verifier is not None]
@@ -122,12 +126,13 @@ class ModelShelf:
     async def put(self, version: str, signed: SignedManifest) -> LoadState:
         """Loads a version in the background; asked again, tells how far it is. Raises RunRefused: it failed."""
         wanted = signed.manifest.sha256
-        served = self._served.get(version)
-        known = served.loaded.manifest_sha256 if served is not None else self._wanted.get(version, wanted)
+        if (served := self._served.get(version)) is not None and served.loaded.manifest_sha256 == wanted:
+            return "loaded"
+        known = self._wanted.get(version, wanted)
+        if known == wanted and served is not None and (self.folder / served.loaded.manifest_sha256).is_dir():
+            known = served.loaded.manifest_sha256
         if known != wanted:
             raise RunRefused("model_conflict", f"{version!r} is loaded with the manifest {known}, not {wanted}")
-        if served is not None:
-            return "loaded"
         if (failed := self._failed.pop(version, None)) is not None:
             raise failed
         if version not in self._loading:
@@ -137,7 +142,7 @@ class ModelShelf:
         await asyncio.wait([self._loading[version]], timeout=LOAD_WAIT_SECONDS)
         if (failed := self._failed.pop(version, None)) is not None:
             raise failed
-        return "loaded" if version in self._served else "loading"
+        return "loading" if version in self._loading else "loaded"
 
     def delete(self, version: str) -> None:
         """Raises RunRefused (model_not_loaded)."""

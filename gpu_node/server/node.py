@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Protocol
@@ -106,12 +106,15 @@ class Node:
         )
 
     def refuse_if_unfit(self, spec: JobSpec) -> None:
-        """Raises RunRefused: the plan says that it cannot run here. Data is looked at by the job itself."""
-        failed = [
-            check for check in plan_make(spec, self.room(spec)).checks if not check.is_ok and check.name != "data"
-        ]
+        """Raises RunRefused: it can never run here, or the disk is full now. Its data is looked at by the job itself.
+
+        What others use of the memory at this moment says nothing against a spec.
+        """
+        room = replace(self.room(spec), memory_bytes=self.devices[0].memory_bytes)
+        failed = [check for check in plan_make(spec, room).checks if not check.is_ok and check.name != "data"]
         if failed:
-            raise RunRefused("does_not_fit", "; ".join(f"{check.message}: {check.cure}" for check in failed))
+            code = "disk_full" if all(check.name == "disk" for check in failed) else "does_not_fit"
+            raise RunRefused(code, "; ".join(f"{check.name}: {check.message}: {check.cure}" for check in failed))
 
     def refuse_if_draining(self) -> None:
         """Raises RunRefused: what runs goes on, nothing new is taken."""

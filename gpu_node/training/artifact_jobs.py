@@ -24,8 +24,9 @@ from gpu_node.training.folder_manifest import manifest_of
 from gpu_node.training.job_errors import JobRefused
 from gpu_node.training.job_frames import JobLog
 from gpu_node.training.job_inputs import input_required
-from gpu_node.training.job_rows import REPORT_ROWS, families_check
+from gpu_node.training.job_rows import families_check
 
+REPORT_ROWS = 100  # a frame each so many rows
 ROWS_FILE = "rows.jsonl"
 # Beside the weights: what whoever loads the folder needs too.
 TEXT_FILES = ("tokenizer.json", "tokenizer_config.json", "verifier.json", "model_card.json")

@@ -21,7 +21,7 @@ from gpu_node.training.job_frames import JobLog
 from gpu_node.training.job_inputs import input_folder, input_required
 
 REPORT_SECONDS = 0.5  # between two frames of how far it is
-PROBLEMS_TOLD_MAX = 2_000  # in the report; its totals count all
+PROBLEMS_TOLD_MAX = 1_000  # in the report; its totals count all
 CRITIC_SAMPLES = 4  # a family, for the critic's AUC
 
 

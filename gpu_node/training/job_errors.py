@@ -17,6 +17,10 @@ class JobRefused(ValueError):
         self.cure = cure
 
 
+class JobStopped(Exception):
+    """Asked to stop before there was anything to keep."""
+
+
 def bad_data(message: str, cure: str) -> JobRefused:
     return JobRefused("bad_data", message, cure=cure)
 

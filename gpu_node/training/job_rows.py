@@ -8,6 +8,7 @@ The same DataSpec gives the same rows on every node. No torch. Not here: batches
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from gpu_node import data
 from gpu_node.data.chat_format import TrainedCall, render_dialogue, render_example, render_text, special_ids
 from gpu_node.data.families.registry import families_load
 from gpu_node.data.packing import Row, RowPool, pool_build
@@ -24,23 +26,23 @@ from gpu_node.data.synthetic import examples
 from gpu_node.protocol.job_spec import DataSpec, Objective
 from gpu_node.training.job_errors import JobRefused, bad_data
 
-REPORT_ROWS = 500  # a log line each so many rows: drawing them runs their tools
+POOLS_KEPT = 8  # sets of drawn rows on a node: enough for what one operator tries, some MB each
 LINE_BYTES_MAX = 1_048_576
 SHAPES = '{"question": …, "answer": …}, {"messages": […]} or {"text": …}'
 
-Report = Callable[[str], None]
+Heard = Callable[[int], None]
 
 
 def pool_make(
-    spec: DataSpec, *, objective: Objective, tokenizer: Tokenizer, file: Path | None, report: Report = lambda _: None
+    spec: DataSpec, *, objective: Objective, tokenizer: Tokenizer, file: Path | None, on_row: Heard = lambda _: None
 ) -> RowPool:
-    """Raises JobRefused (bad_data, bad_spec, bad_input)."""
+    """`on_row` hears the number of each row: drawing them runs their tools. Raises JobRefused (bad_data, bad_spec,
+    bad_input), and what `on_row` raises."""
     rows = rows_make(spec, objective=objective, tokenizer=tokenizer, file=file)
 
     def told() -> Iterator[Row]:
         for number, row in enumerate(rows, start=1):
-            if number % REPORT_ROWS == 0:
-                report(f"{number} rows")
+            on_row(number)
             yield row
 
     try:
@@ -70,6 +72,24 @@ def families_check(families: list[str]) -> None:
     if unknown := [name for name in families if name not in known]:
         cure = f"there are: {', '.join(known)}"
         raise JobRefused("bad_spec", f"no family is called {', '.join(map(repr, unknown))}", cure=cure)
+
+
+# Drawn rows on the node's disk
+
+
+def rows_kept(folder: Path, spec: DataSpec, *, objective: Objective, tokenizer: Tokenizer) -> Path:
+    """Where these rows lie, named by all that they are made of: the spec, the tokenizer, the code that draws them."""
+    digest = hashlib.sha256(f"{objective} {spec.model_dump_json()} {tokenizer.to_str()}".encode())
+    for path in sorted(Path(data.__path__[0]).rglob("*.py")):
+        digest.update(path.read_bytes())
+    return folder / f"{digest.hexdigest()}.npz"
+
+
+def rows_keep(path: Path, pool: RowPool) -> None:
+    path.parent.mkdir(exist_ok=True)
+    pool.save(path)
+    for old in sorted(path.parent.glob("*.npz"), key=lambda file: file.stat().st_mtime)[:-POOLS_KEPT]:
+        old.unlink(missing_ok=True)
 
 
 # Families

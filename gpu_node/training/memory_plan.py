@@ -18,7 +18,7 @@ from gpu_node.training.job_rows import families_check
 
 FLOAT_BYTES = 4
 HALF_BYTES = 2
-RUNTIME_BYTES = {"cpu": 350 * 2**20, "cuda": 1_200 * 2**20}  # torch itself; on a GPU its context and workspace
+RUNTIME_BYTES = {"cpu": 600 * 2**20, "cuda": 1_200 * 2**20}  # torch itself; on a GPU its context and workspace
 # Per token and layer, in halves: norms' inputs (as floats), both residuals, projections' inputs.
 WIDTHS_KEPT = 14
 CHECKPOINTS_ON_DISK = 3  # two kept, one being written

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from gpu_node.protocol.job_spec import EvalSpec, ExportSpec, GenerateSpec, QuantizeSpec, TrainSpec
 from gpu_node.training.attempt_folder import AttemptFolder
-from gpu_node.training.job_errors import failure_of
+from gpu_node.training.job_errors import JobStopped, failure_of
 from gpu_node.training.job_frames import JobLog, has_terminal
 
 EXIT_FAILED = 1
@@ -25,7 +25,7 @@ PR_SET_PDEATHSIG = 1
 
 def main(arguments: list[str]) -> int:
     attempt = AttemptFolder(Path(arguments[0]).resolve())
-    _die_with_parent()
+    die_with_parent()
     signal.signal(signal.SIGTERM, lambda *_: attempt.control_write("stop"))
     signal.signal(signal.SIGUSR1, lambda *_: attempt.control_write("pause"))
     signal.signal(signal.SIGUSR2, lambda *_: attempt.control_write("run"))
@@ -33,6 +33,8 @@ def main(arguments: list[str]) -> int:
     log = JobLog(attempt.frames, echo=False)
     try:
         _run(attempt, log)
+    except JobStopped:
+        log.write("job.cancelled", step=0)
     except Exception as error:
         traceback.print_exc()
         if not has_terminal(attempt.frames):
@@ -67,8 +69,8 @@ def _run(attempt: AttemptFolder, log: JobLog) -> None:
             quantize_job(attempt, spec, log)
 
 
-def _die_with_parent() -> None:
-    """A job must not go on without its shim: nobody would tell how it ended."""
+def die_with_parent() -> None:
+    """A job must not go on without its shim: nobody would tell how it ended. The shim calls it before an exec, too."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import torch
 import torch.distributed as dist
 from tokenizers import Tokenizer
 
-from gpu_node.data.packing import EpochOrder
+from gpu_node.data.packing import EpochOrder, RowPool, pool_load
 from gpu_node.data.tokenizer import TOKENIZER_FILE, tokenizer_load
 from gpu_node.inference.threads import threads_set
 from gpu_node.model.checkpoint import load_checkpoint
@@ -25,13 +25,15 @@ from gpu_node.model.transformer import Transformer, initialise
 from gpu_node.protocol.job_spec import TrainSpec
 from gpu_node.training.attempt_folder import AttemptFolder
 from gpu_node.training.distributed import World
-from gpu_node.training.job_errors import JobRefused
+from gpu_node.training.job_errors import JobRefused, JobStopped
 from gpu_node.training.job_frames import JobLog
 from gpu_node.training.job_inputs import data_file, input_folder, shipped_tokenizer_folder
-from gpu_node.training.job_rows import pool_make
+from gpu_node.training.job_rows import pool_make, rows_keep, rows_kept
 from gpu_node.training.optim import OptimConfig
 from gpu_node.training.trainer import RunPace, TrainConfig, Trainer
 
+REPORT_ROWS = 500
+STOP_ROWS = 20  # drawing so many takes a second at most
 METRIC_FRAMES_MAX = 2_000  # of one training: short runs tell each step
 PEER_TIMEOUT = timedelta(minutes=10)  # a rank that says nothing for so long is lost
 # What the first rank of a gang's other nodes tells: its node has a log of its own, but the training is told once.
@@ -79,13 +81,7 @@ def trainer_make(attempt: AttemptFolder, spec: TrainSpec, log: JobLog, world: Wo
     model = _model_make(spec, start, tokenizer)
     threads_set(model.num_parameters)
     log.write("log", text="drawing rows" if spec.data.source == "families" else "reading rows")
-    pool = pool_make(
-        spec.data,
-        objective=spec.objective,
-        tokenizer=tokenizer,
-        file=data_file(attempt) if spec.data.source == "file" else None,
-        report=lambda text: log.write("log", text=text),
-    )
+    pool = _pool(attempt, spec, tokenizer, log)
     log.write("log", text=f"{len(pool)} rows, {len(pool.ids)} tokens; {model.num_parameters} parameters")
     config = TrainConfig(
         objective="score" if spec.objective == "verifier" else "language",
@@ -117,6 +113,39 @@ def trainer_make(attempt: AttemptFolder, spec: TrainSpec, log: JobLog, world: Wo
         control=lambda: attempt.control,
         world=world,
     )
+
+
+def _pool(attempt: AttemptFolder, spec: TrainSpec, tokenizer: Tokenizer, log: JobLog) -> RowPool:
+    """The job's rows; drawn ones are kept on the node, so that another attempt does not draw them again."""
+    kept = None
+    if spec.data.source == "families":
+        kept = rows_kept(attempt.path.parent / "rows", spec.data, objective=spec.objective, tokenizer=tokenizer)
+        if kept.exists():
+            return pool_load(kept)
+    pool = pool_make(
+        spec.data,
+        objective=spec.objective,
+        tokenizer=tokenizer,
+        file=data_file(attempt) if spec.data.source == "file" else None,
+        on_row=_Rows(attempt, log).one,
+    )
+    if kept is not None and os.environ.get("LOCAL_RANK", "0") == "0":
+        rows_keep(kept, pool)
+    return pool
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Tells how many rows there are so far, and ends the drawing where a stop is asked."""
+
+    attempt: AttemptFolder
+    log: JobLog
+
+    def one(self, number: int) -> None:
+        if number % STOP_ROWS == 0 and self.attempt.control == "stop":
+            raise JobStopped
+        if number % REPORT_ROWS == 0:
+            self.log.write("log", text=f"{number} rows")
 
 
 def _model_make(spec: TrainSpec, start: Path | None, tokenizer: Tokenizer) -> Transformer:

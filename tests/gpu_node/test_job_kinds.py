@@ -14,6 +14,8 @@ from gpu_node.protocol.manifest import SignedManifest
 from tests.gpu_node.artifact_server import Artifacts, artifacts_served
 from tests.gpu_node.job_node import JobNode, tiny_checkpoint, train_spec
 
+pytestmark = pytest.mark.timeout(300)  # each starts processes that import torch: slow where others compute too
+
 
 @pytest.fixture(scope="module")
 def store() -> Iterator[Artifacts]:

@@ -1,5 +1,6 @@
 """What a job would need is known before it starts; its rows are shown exactly as the model reads them."""
 
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -79,6 +80,13 @@ async def test_a_plan_over_the_wire(client: httpx.AsyncClient) -> None:
     assert plan.memory_available_bytes > 0
     refused = await client.put("/jobs/job_1?epoch=1", json={"spec": TrainSpec(model_size="13b").model_dump()})
     assert error_of(refused) == (422, "does_not_fit")
+
+
+async def test_a_full_disk_refuses_a_job_for_now(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: shutil._ntuple_diskusage(10 * GIB, 10 * GIB, 1000))
+    refused = await client.put("/jobs/job_1?epoch=1", json={"spec": TrainSpec().model_dump()})
+    assert error_of(refused) == (503, "disk_full")
+    assert (await client.get("/info")).json()["running_jobs"] == []
 
 
 async def test_a_preview_shows_the_row_with_its_weights(client: httpx.AsyncClient) -> None:

@@ -17,6 +17,8 @@ from gpu_node.server.job_shim import job_environment
 from tests.gpu_node.artifact_server import Artifacts, artifacts_served
 from tests.gpu_node.job_node import JobNode, data_folder, error_of, processes_of, tiny_checkpoint, train_spec
 
+pytestmark = pytest.mark.timeout(300)  # each starts processes that import torch: slow where others compute too
+
 Inputs = dict[str, SignedManifest]
 MANY = 100_000  # steps: such a job ends only because somebody ends it
 
@@ -174,7 +176,12 @@ def test_a_killed_process_is_a_killed_job(node: JobNode, inputs: Inputs, module:
 def test_acknowledged_frames_may_go_and_no_other(node: JobNode, inputs: Inputs) -> None:
     node.put("job_1", train_spec(), inputs)
     node.wait_end("job_1")
+    node.wait_exit("job_1")
     last = len(node.frames())
+    started = time.monotonic()
+    page = node.http.get("/events", params={"after": last, "wait_seconds": 1}).json()
+    assert (page["frames"], page["last_position"]) == ([], last)
+    assert time.monotonic() - started > 0.9
     assert error_of(node.http.post("/events/ack", json={"position": last + 1})) == (400, "bad_request")
     assert node.http.post("/events/ack", json={"position": last}).json() == {"acknowledged": last}
 
@@ -216,8 +223,14 @@ def test_bad_data_is_named_by_file_and_line(
 
 def test_rows_of_our_families_train_a_nano_model_from_nothing(node: JobNode) -> None:
     data = DataSpec(families=["gcd"], num_rows=20, row_tokens_max=256)
-    node.put("job_1", train_spec(parent=None, data=data, num_steps=3, warmup_steps=1, checkpoint_steps=3))
+    spec = train_spec(parent=None, data=data, num_steps=3, warmup_steps=1, checkpoint_steps=3)
+    node.put("job_1", spec)
     assert node.wait_end("job_1").type == "job.finished"
+    (kept,) = (node.state / "jobs" / "rows").iterdir()
+    drawn_at = kept.stat().st_mtime
+    node.put("job_2", spec)
+    assert node.wait_end("job_2").type == "job.finished"
+    assert kept.stat().st_mtime == drawn_at  # another attempt does not draw them again
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,17 @@ async def test_runs_of_an_unloaded_version_end_on_it(
     assert error_of(await client.delete(f"/models/{MODEL}")) == (404, "model_not_loaded")
 
 
+async def test_a_version_that_the_server_was_started_with_gives_way_to_the_registrys(
+    client: httpx.AsyncClient, tiny: SignedManifest
+) -> None:
+    await put(client, "run_1", spec("slow"))
+    await first_frames(client, "run_1", 3)
+    assert (await load(client, tiny, MODEL)).status_code == 200
+    (model,) = (await client.get("/info")).json()["models"]
+    assert (model["version"], model["manifest_sha256"]) == (MODEL, tiny.manifest.sha256)
+    assert isinstance((await frames_of(client, "run_1"))[-1].event, RunFinished)
+
+
 async def test_a_loaded_version_is_there_after_a_restart(tiny: SignedManifest, tmp_path: Path) -> None:
     async with served(node_of(cast(), tmp_path)) as url, httpx.AsyncClient(base_url=url, timeout=60) as http:
         await load(http, tiny)
