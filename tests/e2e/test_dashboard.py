@@ -145,11 +145,12 @@ def test_every_page_of_the_operators_fits_and_has_its_picture(
         viewport={"width": width, "height": 900},
     )
     page = context.new_page()
-    newest = page.request.get("/api/jobs?kind=train").json()["results"][:1]
+    jobs = page.request.get("/api/jobs?kind=train").json()["results"]
     reports = page.request.get("/api/reports").json()
     compared = f"?a={reports[-1]['id']}&b={reports[0]['id']}" if reports else ""
     pages = {name: f"/admin/{path}" for name, path in PAGES.items()}
-    pages |= {"job": f"/admin/jobs/{job['id']}" for job in newest}
+    if jobs:
+        pages["job"] = f"/admin/jobs/{jobs[0]['id']}"
     pages["compare"] = f"/admin/compare{compared}"
     for name, path in pages.items():
         page.goto(path)
