@@ -48,7 +48,7 @@ def _model_object(registry: Snapshot, version: ModelVersion, name: str, price: i
 async def models(request: Request) -> HttpResponseBase:
     await _limits_read(request)
     registry = await snapshot()
-    named = [(name, name) for name in sorted(registry.versions)] + sorted(registry.aliases.items())
+    named = [(name, name) for name in sorted(registry.listed)] + sorted(registry.aliases.items())
     rows = []
     for name, version_name in named:
         version = registry.versions[version_name]
