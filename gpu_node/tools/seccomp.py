@@ -65,6 +65,12 @@ _NOT_IMPLEMENTED: dict[str, tuple[int | None, int | None]] = {
     "io_uring_enter": (426, 426),
     "io_uring_register": (427, 427),
 }
+# Where no namespace divides processes and files, what would reach others' is refused too; there is nothing to write to.
+_REFUSED_WHEN_STRICT = frozenset({
+    "kill", "tgkill", "truncate", "ftruncate", "rename", "renameat", "renameat2", "mkdir", "mkdirat", "rmdir", "link",
+    "unlink", "unlinkat", "symlink", "symlinkat", "chmod", "fchmod", "fchmodat", "utimensat", "fallocate",
+    "copy_file_range", "getpgid", "getsid", "getpriority", "sched_getscheduler", "sched_getparam",
+})  # fmt: skip
 _CLONE, _SOCKETPAIR, _IOCTL, _PRCTL, _PRLIMIT64 = (56, 220), (53, 199), (16, 29), (157, 167), (302, 261)
 
 _CLONE_THREAD = 0x0001_0000
@@ -109,8 +115,8 @@ def _one_of(argument: int, values: tuple[int, ...]) -> list[bytes]:
     return [*body, _REFUSE]
 
 
-def filter_compile(machine: str | None = None) -> bytes:
-    """The filter's BPF program.
+def filter_compile(machine: str | None = None, *, is_strict: bool = False) -> bytes:
+    """The filter's BPF program; `is_strict` where nothing but this filter divides a guest from other processes.
 
     Raises:
         NotImplementedError: no table for this machine; the fence then has no tier.
@@ -127,9 +133,9 @@ def filter_compile(machine: str | None = None) -> bytes:
         _instruction(_JGE, _X32_BIT, 0, 1),
         _REFUSE,
     ]
-    for numbers in _ALLOWED.values():
+    for name, numbers in _ALLOWED.items():
         number = numbers[column]
-        if number is not None:
+        if number is not None and not (is_strict and name in _REFUSED_WHEN_STRICT):
             program += _when(number, [_ALLOW])
     for numbers in _NOT_IMPLEMENTED.values():
         number = numbers[column]
@@ -152,13 +158,13 @@ class _Program(ctypes.Structure):
     _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_void_p)]
 
 
-def filter_install() -> None:
+def filter_install(*, is_strict: bool = False) -> None:
     """Puts the filter on every thread of this process, for good.
 
     Raises:
         OSError: the kernel refused; the caller must not go on.
     """
-    code = filter_compile()
+    code = filter_compile(is_strict=is_strict)
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_NO_NEW_PRIVS)")
