@@ -240,11 +240,11 @@ async def test_symbolic_calls_share_nothing_and_a_refusal_costs_no_zygote(execut
 
 
 async def zygote_pids(executor: ToolExecutor) -> set[int]:
-    """The pool's zygotes once all of them are there."""
+    """The pool's zygotes once all of them are there and none serves."""
     pool = executor._pool
     assert pool is not None
     async with asyncio.timeout(60):
-        while len(pool.zygotes) < pool._num_zygotes or any(z.process.process.poll() is not None for z in pool.zygotes):
+        while len(pool._idle) < pool._num_zygotes or any(z.process.process.poll() is not None for z in pool._idle):
             await asyncio.sleep(0.02)
     return {zygote.process.process.pid for zygote in pool.zygotes}
 
@@ -329,6 +329,7 @@ async def test_a_zygote_killed_while_it_waits_is_replaced(executor: ToolExecutor
     before = await zygote_pids(executor)
     for zygote in pool.zygotes:
         zygote.process.process.kill()
+        await asyncio.to_thread(zygote.process.process.wait)
     assert await run(executor, "print(1)", seconds=20) == ("ok", "1")
     assert not await zygote_pids(executor) & before
 
@@ -343,7 +344,8 @@ async def test_a_zygote_killed_under_a_call_costs_that_call_alone(executor: Tool
     [victim] = pool._busy
     other = asyncio.create_task(run(executor, "import time; time.sleep(0.5); print(2)", seconds=20))
     await asyncio.sleep(0.2)
-    victim.process.process.kill()
+    _, zygote, *_ = _descendants_of(str(victim.process.process.pid))  # bwrap's own init, then it
+    os.kill(int(zygote), signal.SIGKILL)
     assert await looping == ("killed", "Error: the fence was restarted: try again")
     assert await run(executor, "print(1)", seconds=20) == ("ok", "1")
     assert await other == ("ok", "2")
@@ -505,9 +507,9 @@ async def main():
     await executor.start()
     code = json.dumps({"code": "while True: pass"})
     call = asyncio.create_task(executor.call("execute_python", code, timeout_seconds=60))
-    while not executor._pool._busy or not executor._pool._idle:
-        await asyncio.sleep(0.05)
     await asyncio.sleep(0.5)
+    while len(executor._pool.zygotes) < executor._pool._num_zygotes:
+        await asyncio.sleep(0.05)
     print(*(zygote.process.process.pid for zygote in executor._pool.zygotes), flush=True)
     await call
 
