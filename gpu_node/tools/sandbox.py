@@ -254,7 +254,7 @@ def zygote_start(way: FenceWay, slot: int) -> ZygoteProcess:
         OSError: the process cannot be started (no memory, no processes left).
     """
     uid = SLOT_UID_FIRST + slot % SLOT_UIDS if way.identity == "slot" else None
-    config = {
+    config: dict[str, object] = {
         "tier": way.tier, "uid": uid, "parent": 0, "readable": [], "root": "", "landlock_abi_max": LANDLOCK_ABI_MAX,
     }  # fmt: skip
     if way.tier == "namespaces":

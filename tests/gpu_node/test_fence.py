@@ -19,7 +19,7 @@ import pytest
 import pytest_asyncio
 
 from gpu_node.tools.executor import ToolExecutor, outcome_of
-from gpu_node.tools.fence_pool import FencePool, GuestAnswer, _parsed
+from gpu_node.tools.fence_pool import GuestAnswer, _parsed
 from gpu_node.tools.fence_selftest import FenceChoice, fence_choose
 from gpu_node.tools.sandbox import FenceWay, ZygoteProcess, fence_ways, zygote_start
 

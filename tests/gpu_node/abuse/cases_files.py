@@ -20,7 +20,12 @@ NETWORK = {
     "unix_path": Case("import socket\nsocket.socket(1).connect('PLANTED.socket')", parts=("PermissionError",)),
     "pair_sends_elsewhere": Case(
         "import socket\na, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)\na.sendto(b'x', '\\0svend-PORT-d')",
-        parts=("Error",)),
+        parts=("PermissionError",)),
+    "stream_sends_elsewhere": Case(
+        "import socket\na, b = socket.socketpair()\na.sendto(b'x', '\\0svend-PORT')", parts=("PermissionError",)),
+    "pair_sends_message": Case(
+        "import socket\na, b = socket.socketpair()\na.sendmsg([b'x'], [], 0, '\\0svend-PORT')",
+        parts=("PermissionError",)),
     "pair_connects": Case("import socket\na, b = socket.socketpair()\na.connect('\\0svend-PORT')", parts=("Error",)),
     "odd_families": Case(f"import socket\nn = 0\nfor f in {_FAMILIES}:\n for t in (1, 2, 3, 5):\n  try: "
                          "socket.socket(f, t); n += 1\n  except OSError: pass\nprint(n)", parts=("0",)),

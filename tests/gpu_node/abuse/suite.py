@@ -175,7 +175,9 @@ async def test_neither_call_leaves_something_for_the_next(executor: ToolExecutor
     write = "import builtins, random, numpy\nbuiltins.left = 1\ntry: open('/tmp/left', 'w')\nexcept OSError: pass\n"
     draw = "print(random.random(), numpy.random.rand())"
     first = await executor.call("execute_python", json.dumps({"code": write + draw}), timeout_seconds=60)
-    read = "import builtins, os, random, numpy\nassert not hasattr(builtins, 'left') and not os.path.exists('/tmp/left')\n"
+    read = (
+        "import builtins, os, random, numpy\nassert not hasattr(builtins, 'left') and not os.path.exists('/tmp/left')\n"
+    )
     second = await executor.call("execute_python", json.dumps({"code": read + draw}), timeout_seconds=60)
     assert (first.status, second.status) == ("ok", "ok"), second
     assert not set(first.text.split()) & set(second.text.split())  # random numbers are drawn anew

@@ -104,6 +104,8 @@ async def test_arguments_decide_where_they_must() -> None:
         assert verdict(program, 56, x86, (thread | namespace, 0, 0, 0, 0, 0)) == "1"
     assert verdict(program, 56, x86, (17, 0, 0, 0, 0, 0)) == "1"
     assert [verdict(program, 53, x86, (family, 1, 0, 0, 0, 0)) for family in (1, 2, 16)] == ["allow", "1", "1"]
+    assert [verdict(program, 53, x86, (1, kind, 0, 0, 0, 0)) for kind in (0o2000001, 2, 5)] == ["allow", "1", "1"]
+    assert [verdict(program, 44, x86, (3, 1, 1, 0, address, 9)) for address in (0, 1, 1 << 32)] == ["allow", "1", "1"]
     assert verdict(program, 302, x86, (0, 7, 0, 1 << 40, 0, 0)) == "allow"  # reads a limit
     for new_limits in (1, 1 << 32, MINUS_ONE):
         assert verdict(program, 302, x86, (0, 7, new_limits, 0, 0, 0)) == "1"
