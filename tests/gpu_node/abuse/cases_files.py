@@ -6,7 +6,7 @@ _FAMILIES = "(1, 2, 10, 16, 17, 29, 31, 38, 40, 44)"  # unix, inet, inet6, netli
 _SECRET_PLACES = (
     "'/etc/passwd', '/etc/shadow', '/etc/hostname', '/proc/1/environ', '/proc/self/environ', '/proc/NODE_PID/environ', "
     "'/proc/self/maps', '/proc/kcore', '/proc/kallsyms', '/sys/kernel/notes', 'PLANTED', 'CHECKOUT/pyproject.toml', "
-    "'/proc/self/root/etc/passwd', '/proc/1/root/etc/passwd', '/proc/1/cwd/x', '/dev/kmsg', '/dev/mem'"
+    "'/proc/self/ro' 'ot/etc/passwd', '/proc/1/ro' 'ot/etc/passwd', '/proc/1/cwd/x', '/dev/kmsg', '/dev/mem'"
 )
 
 NETWORK = {

@@ -3,7 +3,7 @@
     python -m tests.gpu_node.abuse.default_container COMMAND...
 
 The bounding set is cut to the fourteen capabilities that container engines leave, and a seccomp filter refuses what
-their default profile does, as far as a fence could want it: mounts, namespaces, key rings, BPF. x86_64 only; needs root.
+their default profile does, as far as a fence could want it: mounts, namespaces, key rings, BPF. x86_64 only, as root.
 Not a container: files and processes of the machine stay in sight, which makes the fence's task harder.
 """
 
