@@ -11,7 +11,7 @@ NPM := $(PY) -m backend.local.web_ui npm
 # The Django plugin reads the settings; it connects to nothing.
 SETTINGS_ENV := SVEND_LOCAL=1 SVEND_SECRET_KEY=only-to-read-the-settings-0123456789-0123456789-0123456789 DATABASE_URL=postgres://nobody@127.0.0.1:1/none REDIS_URL=redis://127.0.0.1:1/0
 
-.PHONY: help up down status reset doctor test test-fast test-unit test-e2e lint types arch bench train-nano evaluate-nano ui ui-check wire lock browser
+.PHONY: help up down status reset doctor test test-fast test-unit test-e2e lint types arch bench fuzz train-nano evaluate-nano ui ui-check wire lock browser
 
 help: ## what each target does
 	@grep -hE '^[a-z][a-z0-9-]*:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -90,6 +90,11 @@ wire: $(VENV)/.dev ## generate the browser's types from the wire and the API sch
 
 bench: $(VENV)/.dev ## benchmarks; each prints JSON
 	@for file in tests/benchmarks/bench_*.py; do echo "== $$file"; $(PY) -m tests.benchmarks.$$(basename $$file .py); done
+
+# By coverage where atheris has a wheel for this Python, by seeded mutation elsewhere.
+fuzz: $(VENV)/.dev ## a million inputs for the tools' parsers and the argument decoder
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -q atheris || echo "no atheris for this Python: mutation without coverage"
+	$(PY) -m tests.gpu_node.fuzz_tools
 
 train-nano: $(VENV)/.dev ## train both shipped models from scratch (at most 120 minutes on 2 cores)
 	$(PY) -m gpu_node.recipes.train_nano

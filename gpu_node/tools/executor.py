@@ -14,20 +14,17 @@ from typing import Any, Literal
 from gpu_node.protocol.frames import ToolStatus
 from gpu_node.tools.errors import ToolInputError
 from gpu_node.tools.execute_python import joined
+from gpu_node.tools.fence_pool import OUTPUT_BYTES_KEPT, FencePool, GuestAnswer, PoolBusy
 from gpu_node.tools.fence_selftest import FenceChoice, fence_choose
-from gpu_node.tools.guest_pool import OUTPUT_BYTES_KEPT, GuestAnswer, GuestPool, PoolBusy
 from gpu_node.tools.registry import Tool, arguments_parse, error_text, tool_find
-from gpu_node.tools.sandbox import FenceUnavailable
+from gpu_node.tools.sandbox import FenceUnavailable, Tier
 
 TIMEOUT_SECONDS_DEFAULT = 10.0  # one call's wall time: below what a person waits, above Z3's own 4 s
 TIMEOUT_SECONDS_MAX = 60.0  # what a caller may ask for
-# Warm guests per tool; 15-60 MB each. Replacing one costs 0.05 s (Python) to 0.2 s (Z3) of one core; a SymPy guest
-# serves a hundred calls.
-SHELVES = {"execute_python": 2, "symbolic_math": 2, "logic_solver": 2}
 
 logger = logging.getLogger(__name__)
 
-FenceTier = Literal["bubblewrap", "none"]
+FenceTier = Literal[Tier, "none"]
 
 
 @dataclass(frozen=True)
@@ -47,35 +44,30 @@ class ToolExecutor:
     def __init__(
         self,
         *,
-        shelves: dict[str, int] | None = None,
         concurrent_calls_max: int | None = None,
-        choose_fence: Callable[[], Awaitable[FenceChoice]] = fence_choose,
+        choose_fence: Callable[[int], Awaitable[FenceChoice]] = fence_choose,
     ) -> None:
-        self._shelves = shelves or SHELVES
         # More calls at once than cores make all of them slow, and each may take its gigabyte.
         self._concurrent_calls_max = concurrent_calls_max or max(2, os.cpu_count() or 1)
         self._choose_fence = choose_fence
-        self._pool: GuestPool | None = None
+        self._pool: FencePool | None = None
         self._unavailable_reason = "the node's tools are not started"
 
     @property
     def fence_tier(self) -> FenceTier:
-        return "bubblewrap" if self._pool is not None else "none"
+        return self._pool.way.tier if self._pool is not None else "none"
 
     async def start(self) -> None:
-        """Tests the fence and warms guests up. Does not raise where no fence holds: calls then say so."""
+        """Tests the fence and warms zygotes up. Does not raise where no fence holds: calls then say so."""
         if self._pool is not None:
             return
-        result = await self._choose_fence()
-        if result.identity is None:
-            self._unavailable_reason = result.reason
-            logger.error("tools are refused, no fence holds on this machine: %s", result.reason)
+        choice = await self._choose_fence(self._concurrent_calls_max)
+        if choice.pool is None:
+            self._unavailable_reason = choice.reason
+            logger.error("tools are refused, no fence holds on this machine: %s", choice.reason)
             return
-        self._pool = GuestPool(
-            identity=result.identity, shelves=self._shelves, concurrent_calls_max=self._concurrent_calls_max
-        )
-        self._pool.start()
-        logger.info("tools run in bubblewrap, identity %s", result.identity)
+        self._pool = choice.pool
+        logger.info("tools run fenced by %s", choice.pool.way)
 
     async def close(self) -> None:
         pool, self._pool = self._pool, None
@@ -112,7 +104,7 @@ class ToolExecutor:
         except PoolBusy:
             return ToolOutcome(status="busy", text=error_text("the tools are busy: try again"))
         except FenceUnavailable as error:
-            logger.error("a tool call found no guest: %s", error)  # noqa: TRY400 - the reason is the message
+            logger.error("a tool call found no zygote: %s", error)  # noqa: TRY400 - the reason is the message
             return ToolOutcome(status="unavailable", text=error_text(f"{tool.name} is unavailable on this node"))
         return outcome_of(answer, timeout_seconds)
 
@@ -144,6 +136,8 @@ def _judged(answer: GuestAnswer, timeout_seconds: float) -> tuple[ToolStatus, st
         return "timeout", error_text(f"stopped after {timeout_seconds:g} seconds")
     if answer.is_flood:
         return "output_limit", error_text("stopped: too much output")
+    if answer.is_lost:
+        return "killed", error_text("the fence was restarted: try again")
     if answer.reply is None:
         signal = (answer.exit_code or 0) - 128
         how = f"by signal {signal}" if signal > 0 else f"with exit code {answer.exit_code or 0}"

@@ -1,38 +1,45 @@
-"""Starts guests inside bubblewrap: what they see of the machine, and as whom they run.
+"""Starts zygotes: what they see of the machine, and as whom they run.
 
-A guest sees the Python runtime, the folders of numpy, SymPy, mpmath and Z3, and this folder's code, all read-only;
-/dev/null and /dev/urandom; a small private temporary folder; nothing else: no /proc, /etc or /home, no checkout, no
-weights, no network, and an environment that is spelled out below. bwrap itself is started with an empty environment,
-because its own would show through /proc wherever one is mounted.
+Tier `namespaces`: inside bubblewrap. A guest sees the Python runtime, the folders of numpy, SymPy, mpmath and Z3, and
+this folder's code, all read-only; /dev/null and /dev/urandom; a small private temporary folder; nothing else: no
+/proc, /etc or /home, no checkout, no weights, no network, and an environment that is spelled out below. bwrap itself is
+started with an empty environment, because its own would show through /proc wherever one is mounted. Started by an
+ordinary user, bwrap makes a user namespace (`mapped`). Started by root, bwrap binds as root (the interpreter often lies
+under /root, mode 0700, out of reach for another uid) and the zygote's first act is to become its slot's uid for real
+(`slot`), so that RLIMIT_NPROC counts; where that is forbidden, `mapped` is tried.
 
-As whom: started by an ordinary user, a guest lives in a user namespace. Started by root there are two ways, tried in
-this order by the self-test. `drop`: bwrap binds as root (the interpreter often lies under /root, mode 0700, out of
-reach for another uid), and the guest's first act is to become uid 65534 for real, so that RLIMIT_NPROC counts.
-`userns`: uid 65534 is only a mapping of root; RLIMIT_NPROC is then not enforced and seccomp alone refuses fork.
+Tiers `landlock` and `chroot`, for containers without namespaces: a plain process with the same environment and a
+folder of links in place of bwrap's binds. `chroot` needs root. Nothing can be written there, /tmp included.
 
 Not covered: a hole in the kernel. Memory of several guests together is bounded by their number only.
 """
 
 import importlib.util
+import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from gpu_node.tools.guest import GUEST_TMP, GUEST_UID, TMP_BYTES
+from gpu_node.tools.confinement import GUEST_TMP, GUEST_UID, TMP_BYTES, ZYGOTE_PROC
 
-Identity = Literal["drop", "userns"]
+Tier = Literal["namespaces", "landlock", "chroot"]
+Identity = Literal["slot", "mapped", "same"]
+
+SLOT_UID_FIRST, SLOT_UIDS = 60_600, 512  # unused by distributions, and inside what rootless containers map
+LANDLOCK_ABI_MAX = 7  # the newest whose rights `confinement` knows
 
 _LIBRARIES = ("numpy", "sympy", "mpmath", "z3")
 _SYSTEM_LIBRARY_FOLDERS = ("/lib", "/lib64", "/usr/lib", "/usr/lib64")  # libc and the loader
 _SITE, _CODE = "/svend/site", "/svend/code"
 GUEST_ENVIRONMENT = {
-    "PYTHONPATH": f"{_SITE}:{_CODE}",
     "PYTHONHASHSEED": "0",  # SymPy's order of terms must not change between calls
     "PYTHONUTF8": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -43,21 +50,32 @@ GUEST_ENVIRONMENT = {
 }
 
 
+@dataclass(frozen=True)
+class FenceWay:
+    """One way to fence a guest in: the tier, and as whom it runs."""
+
+    tier: Tier
+    identity: Identity
+
+    def __str__(self) -> str:
+        return f"{self.tier} ({self.identity} uid)"
+
+
 class FenceUnavailable(RuntimeError):
     """No guest can be started on this machine; says why."""
 
 
 @dataclass
-class GuestProcess:
-    """A started guest: the node's ends of its channel, output and diagnostics."""
+class ZygoteProcess:
+    """A started zygote: the node's ends of its control socket and diagnostics."""
 
     process: subprocess.Popen[bytes]
-    channel: socket.socket
-    output_fd: int
+    control: socket.socket
     diagnostics_fd: int
+    folder: Path | None  # made for it
 
     def kill(self) -> None:
-        """Ends the whole fence: bwrap's death takes its pid namespace along.
+        """Ends the zygote and its guest: bwrap's death takes its pid namespace along, a zygote's its child.
 
         The whole group is meant: killed while it still starts, bwrap leaves a child behind that waits for it for ever.
         """
@@ -66,16 +84,21 @@ class GuestProcess:
 
     def close(self) -> None:
         self.kill()
-        self.channel.close()
-        for descriptor in (self.output_fd, self.diagnostics_fd):
-            if descriptor >= 0:
-                os.close(descriptor)
-        self.output_fd = self.diagnostics_fd = -1
+        self.control.close()
+        if self.diagnostics_fd >= 0:
+            os.close(self.diagnostics_fd)
+        self.diagnostics_fd = -1
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def identities() -> tuple[Identity, ...]:
+def fence_ways() -> tuple[FenceWay, ...]:
     """The ways to try, best first."""
-    return ("drop", "userns") if os.geteuid() == 0 else ("userns",)
+    if os.geteuid() != 0:
+        return (FenceWay("namespaces", "mapped"), FenceWay("landlock", "same"))
+    slots: tuple[Tier, ...] = ("namespaces", "landlock", "chroot")
+    first, *others = (FenceWay(tier, "slot") for tier in slots)
+    return (first, FenceWay("namespaces", "mapped"), *others)
 
 
 def bwrap_path() -> Path:
@@ -152,7 +175,7 @@ def _mount_arguments() -> list[str]:
         others = Path(sysconfig.get_path("stdlib")) / packages
         if others.is_dir():
             arguments += ["--perms", "0755", "--tmpfs", str(others), "--remount-ro", str(others)]
-    arguments += ["--perms", "0755", "--dir", "/dev"]
+    arguments += ["--proc", ZYGOTE_PROC, "--perms", "0755", "--dir", "/dev"]
     for device in ("/dev/null", "/dev/urandom"):
         arguments += ["--dev-bind", device, device]
     arguments += ["--perms", "1777", "--size", str(TMP_BYTES), "--tmpfs", GUEST_TMP]
@@ -162,11 +185,10 @@ def _mount_arguments() -> list[str]:
 
 
 def _identity_arguments(identity: Identity) -> list[str]:
-    # SYS_ADMIN mounts the guest's limited /tmp, SETPCAP empties the bounding set; the guest gives up both at once.
-    capabilities = ["CAP_SYS_ADMIN", "CAP_SETPCAP"]
-    if identity == "drop":
-        namespaces = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
-        capabilities += ["CAP_SETUID", "CAP_SETGID"]
+    namespaces = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
+    capabilities: list[str] = []
+    if identity == "slot":
+        capabilities = ["CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"]  # the zygote gives them up at once
     else:
         namespaces = ["--unshare-all", "--unshare-user", "--uid", str(GUEST_UID), "--gid", str(GUEST_UID)]
     arguments = [*namespaces, "--hostname", "fence", "--cap-drop", "ALL"]
@@ -175,53 +197,103 @@ def _identity_arguments(identity: Identity) -> list[str]:
     return arguments
 
 
-def fence_command(identity: Identity) -> list[str]:
-    """Everything up to the guest's own arguments.
+def _environment(site: str, code: str) -> dict[str, str]:
+    environment = {"PYTHONPATH": f"{site}:{code}", **GUEST_ENVIRONMENT}
+    if sysconfig.get_config_var("Py_ENABLE_SHARED"):  # a runtime that was moved finds its libpython only so
+        environment["LD_LIBRARY_PATH"] = f"{sys.base_prefix}/lib"
+    return environment
+
+
+# -s -P: neither the user's site folder nor the working directory; -B: nothing can be written there anyway.
+_PYTHON_ARGUMENTS = ("-s", "-P", "-B", "-m", "gpu_node.tools.zygote")
+
+
+def bwrap_command(identity: Identity) -> list[str]:
+    """Everything up to the zygote's own arguments.
 
     Raises:
         FenceUnavailable: a part of it is not installed.
     """
     command = [str(bwrap_path()), "--die-with-parent", "--new-session", *_identity_arguments(identity)]
     command += [*_mount_arguments(), "--clearenv"]
-    environment = dict(GUEST_ENVIRONMENT)
-    if sysconfig.get_config_var("Py_ENABLE_SHARED"):  # a runtime that was moved finds its libpython only so
-        environment["LD_LIBRARY_PATH"] = f"{sys.base_prefix}/lib"
-    for name, value in environment.items():
+    for name, value in _environment(_SITE, _CODE).items():
         command += ["--setenv", name, value]
-    # -s -P: neither the user's site folder nor the working directory; -B: nothing can be written there anyway.
-    return [*command, "--", str(_interpreter()), "-s", "-P", "-B", "-m", "gpu_node.tools.guest"]
+    return [*command, "--", str(_interpreter()), *_PYTHON_ARGUMENTS]
 
 
-def guest_start(command: list[str], tool: str) -> GuestProcess:
-    """Starts one guest. Call it from a thread that lives as long as the guest: bwrap dies with that thread.
+def _linked_folder() -> Path:
+    """Links to what bwrap would bind, and an empty root: the same modules are found as there, and no others."""
+    folder = Path(tempfile.mkdtemp(prefix="svend-fence-"))
+    folder.chmod(0o755)
+    (folder / "root").mkdir(mode=0o555)
+    code = folder / "code" / "gpu_node"
+    code.mkdir(parents=True)
+    (code / "tools").symlink_to(os.path.realpath(Path(__file__).parent))
+    (folder / "site").mkdir()
+    for source, target in _library_folders():
+        (folder / "site" / Path(target).name).symlink_to(source)
+    return folder
+
+
+def _readable(folder: Path) -> list[str]:
+    """What Landlock leaves readable: the binds of the other tier, without what else is installed."""
+    paths = [str(folder / "site"), str(folder / "code"), "/dev/null", "/dev/urandom"]
+    paths += [str(source) for source, _ in _library_folders()]
+    paths.append(os.path.realpath(Path(__file__).parent))
+    standard = Path(sysconfig.get_path("stdlib"))
+    paths += [str(entry) for entry in sorted(standard.iterdir()) if not entry.name.endswith("-packages")]
+    shared = [source for source, _ in _runtime_binds() if not standard.is_relative_to(source)]
+    return [*paths, *map(str, shared)]
+
+
+def zygote_start(way: FenceWay, slot: int) -> ZygoteProcess:
+    """Starts one zygote. Call it from a thread that lives as long as the zygote, which dies with that thread.
 
     Raises:
+        FenceUnavailable: a part of it is not installed.
         OSError: the process cannot be started (no memory, no processes left).
     """
-    ours, theirs = socket.socketpair()
-    output_read, output_write = os.pipe()
+    uid = SLOT_UID_FIRST + slot % SLOT_UIDS if way.identity == "slot" else None
+    config: dict[str, object] = {
+        "tier": way.tier, "uid": uid, "parent": 0, "readable": [], "root": "", "landlock_abi_max": LANDLOCK_ABI_MAX,
+    }  # fmt: skip
+    if way.tier == "namespaces":
+        return _start(bwrap_command(way.identity), {}, config, None)
+    folder = _linked_folder()
+    config |= {"parent": os.getpid(), "root": str(folder / "root")}
+    if way.tier == "landlock":
+        config["readable"] = _readable(folder)
+    environment = _environment(str(folder / "site"), str(folder / "code"))
+    try:
+        return _start([str(_interpreter()), *_PYTHON_ARGUMENTS], environment, config, folder)
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _start(
+    command: list[str], environment: dict[str, str], config: dict[str, object], folder: Path | None
+) -> ZygoteProcess:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     diagnostics_read, diagnostics_write = os.pipe()
     try:
         process = subprocess.Popen(  # noqa: S603 - our own command, no shell
-            [*command, tool, str(theirs.fileno())],
+            [*command, json.dumps({**config, "control_fd": theirs.fileno()})],
             stdin=subprocess.DEVNULL,
-            stdout=output_write,
+            stdout=diagnostics_write,
             stderr=diagnostics_write,
-            env={},
+            env=environment,
             cwd="/",
             pass_fds=(theirs.fileno(),),
             start_new_session=True,
         )
     except OSError:
         ours.close()
-        os.close(output_read)
         os.close(diagnostics_read)
         raise
     finally:
         theirs.close()
-        os.close(output_write)
         os.close(diagnostics_write)
     ours.setblocking(False)
-    os.set_blocking(output_read, False)
     os.set_blocking(diagnostics_read, False)
-    return GuestProcess(process=process, channel=ours, output_fd=output_read, diagnostics_fd=diagnostics_read)
+    return ZygoteProcess(process=process, control=ours, diagnostics_fd=diagnostics_read, folder=folder)

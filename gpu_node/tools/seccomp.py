@@ -50,7 +50,7 @@ _ALLOWED: dict[str, tuple[int | None, int | None]] = {
     "sched_getparam": (143, 121), "sched_getscheduler": (145, 120), "arch_prctl": (158, None),
     # asyncio: epoll, and its own pair of sockets (socketpair is limited below)
     "epoll_create1": (291, 20), "epoll_ctl": (233, 21), "epoll_wait": (232, None), "epoll_pwait": (281, 22),
-    "eventfd2": (290, 19), "timerfd_create": (283, 85), "timerfd_settime": (286, 86), "sendto": (44, 206),
+    "eventfd2": (290, 19), "timerfd_create": (283, 85), "timerfd_settime": (286, 86),
     "recvfrom": (45, 207), "shutdown": (48, 210), "getsockname": (51, 204), "getpeername": (52, 205),
     "getsockopt": (55, 209),
 }  # fmt: skip
@@ -65,11 +65,19 @@ _NOT_IMPLEMENTED: dict[str, tuple[int | None, int | None]] = {
     "io_uring_enter": (426, 426),
     "io_uring_register": (427, 427),
 }
+# Where no namespace divides processes and files, what would reach others' is refused too; there is nothing to write to.
+_REFUSED_WHEN_STRICT = frozenset({
+    "kill", "tgkill", "truncate", "ftruncate", "rename", "renameat", "renameat2", "mkdir", "mkdirat", "rmdir", "link",
+    "unlink", "unlinkat", "symlink", "symlinkat", "chmod", "fchmod", "fchmodat", "utimensat", "fallocate",
+    "copy_file_range", "getpgid", "getsid", "getpriority", "sched_getscheduler", "sched_getparam",
+})  # fmt: skip
 _CLONE, _SOCKETPAIR, _IOCTL, _PRCTL, _PRLIMIT64 = (56, 220), (53, 199), (16, 29), (157, 167), (302, 261)
+_SENDTO = (44, 206)
 
 _CLONE_THREAD = 0x0001_0000
 _CLONE_NEW_ANY = 0x7E02_0080  # NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET, NEWTIME
 _AF_UNIX = 1
+_STREAMS = (1, 1 | 0o4000, 1 | 0o2000000, 1 | 0o2004000)  # with NONBLOCK, CLOEXEC, both; a datagram could be sent out
 _IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX
 _PRCTLS = (3, 15, 16)  # GET_DUMPABLE, SET_NAME, GET_NAME
 
@@ -109,8 +117,14 @@ def _one_of(argument: int, values: tuple[int, ...]) -> list[bytes]:
     return [*body, _REFUSE]
 
 
-def filter_compile(machine: str | None = None) -> bytes:
-    """The filter's BPF program.
+def _null(argument: int) -> list[bytes]:
+    """Allows if the argument is zero, both halves of it."""
+    is_zero = [_instruction(_JEQ, 0, 1, 0), _REFUSE]
+    return [_argument_word(argument), *is_zero, _argument_word(argument, high=True), *is_zero, _ALLOW]
+
+
+def filter_compile(machine: str | None = None, *, is_strict: bool = False) -> bytes:
+    """The filter's BPF program; `is_strict` where nothing but this filter divides a guest from other processes.
 
     Raises:
         NotImplementedError: no table for this machine; the fence then has no tier.
@@ -127,9 +141,9 @@ def filter_compile(machine: str | None = None) -> bytes:
         _instruction(_JGE, _X32_BIT, 0, 1),
         _REFUSE,
     ]
-    for numbers in _ALLOWED.values():
+    for name, numbers in _ALLOWED.items():
         number = numbers[column]
-        if number is not None:
+        if number is not None and not (is_strict and name in _REFUSED_WHEN_STRICT):
             program += _when(number, [_ALLOW])
     for numbers in _NOT_IMPLEMENTED.values():
         number = numbers[column]
@@ -137,13 +151,14 @@ def filter_compile(machine: str | None = None) -> bytes:
             program += _when(number, [_instruction(_RET, _RET_ERRNO | errno.ENOSYS)])
     clone = [_argument_word(0), _instruction(_JSET, _CLONE_NEW_ANY, 2, 0), _instruction(_JSET, _CLONE_THREAD, 0, 1)]
     program += _when(_CLONE[column], [*clone, _ALLOW, _REFUSE])
-    program += _when(_SOCKETPAIR[column], _one_of(0, (_AF_UNIX,)))
+    is_unix = [_argument_word(0), _instruction(_JEQ, _AF_UNIX, 1, 0), _REFUSE]
+    program += _when(_SOCKETPAIR[column], [*is_unix, *_one_of(1, _STREAMS)])
     program += _when(_IOCTL[column], _one_of(1, _IOCTLS))
     program += _when(_PRCTL[column], _one_of(0, _PRCTLS))
-    # Reading limits is allowed, setting is not: the pointer to new limits must be null, both halves of it.
-    is_null = [_instruction(_JEQ, 0, 1, 0), _REFUSE]
-    read_only = [_argument_word(2), *is_null, _argument_word(2, high=True), *is_null, _ALLOW]
-    program += _when(_PRLIMIT64[column], read_only)
+    # Reading limits is allowed, setting is not: the pointer to new limits must be null. Nor may data name an address:
+    # in another's network namespace, sockets of the whole machine answer to one.
+    program += _when(_PRLIMIT64[column], _null(2))
+    program += _when(_SENDTO[column], _null(4))
     program.append(_REFUSE)
     return b"".join(program)
 
@@ -152,13 +167,13 @@ class _Program(ctypes.Structure):
     _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_void_p)]
 
 
-def filter_install() -> None:
+def filter_install(*, is_strict: bool = False) -> None:
     """Puts the filter on every thread of this process, for good.
 
     Raises:
         OSError: the kernel refused; the caller must not go on.
     """
-    code = filter_compile()
+    code = filter_compile(is_strict=is_strict)
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_NO_NEW_PRIVS)")

@@ -43,9 +43,9 @@ CALLS: dict[str, tuple[str, str, str, str]] = {
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def executor() -> AsyncIterator[ToolExecutor]:
-    started = ToolExecutor(shelves={"execute_python": 2, "symbolic_math": 1, "logic_solver": 1})
+    started = ToolExecutor()
     await started.start()
-    assert started.fence_tier == "bubblewrap", started.unavailable_reason
+    assert started.fence_tier == "namespaces", started.unavailable_reason
     yield started
     await started.close()
 

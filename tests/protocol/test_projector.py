@@ -33,7 +33,7 @@ from gpu_node.protocol.projector import (
 )
 
 RUN_ID = "run_abc"
-STARTED = RunStarted(model="svend-nano", backend="torch", fence_tier="bubblewrap", max_total_tokens=500)
+STARTED = RunStarted(model="svend-nano", backend="torch", fence_tier="namespaces", max_total_tokens=500)
 SOLVED: list[RunEvent] = [
     STARTED,
     StepOpen(step_id=1, kind="thought"),

@@ -45,7 +45,7 @@ export const started: RunEvent = {
   type: "run.started",
   model: "svend-nano",
   backend: "torch",
-  fence_tier: "bubblewrap",
+  fence_tier: "namespaces",
   max_total_tokens: 2_048,
 };
 

@@ -1,0 +1,191 @@
+"""The program inside the fence that has the libraries loaded and forks one guest for each call.
+
+Started by `sandbox` as `python -m gpu_node.tools.zygote CONFIG`, a JSON object. It gives up its own rights first, says
+`ready`, then serves calls one after another: the node sends a header and two descriptors, the guest reads its request
+and writes its result there, past the zygote. The zygote only waits, kills at the wall limit, and reports the end.
+
+Single-threaded, or a fork would copy locks that somebody holds. It reads nothing that a model wrote, holds no secret,
+and ends when the node's end of its control socket closes.
+
+Tiers: in `namespaces` it lives in bwrap and each call gets namespaces of its own; in `landlock` and `chroot` there is
+the slot's uid, Landlock or an empty root, and a stricter seccomp filter.
+"""
+
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from gpu_node.tools import confinement
+from gpu_node.tools.guest import SETUP_FAILED_EXIT, Call, call_serve
+from gpu_node.tools.preload import preload
+
+CONTROL_FD = 3
+HEADER_BYTES_MAX = 1_024  # of a message from the node
+
+
+@dataclass(frozen=True)
+class _Config:
+    tier: str
+    control_fd: int
+    parent: int  # the node's pid as seen from here; 0 where bwrap watches it
+    uid: int | None  # to become; None: stay
+    readable: list[str]  # Landlock's
+    root: str  # chroot's
+    landlock_abi_max: int
+
+
+def _confine(config: _Config) -> None:
+    """The zygote's own rights go before the first call; what a guest loses besides is in `guest`."""
+    if config.uid is not None:
+        confinement.forbid_new_capabilities()
+    rules = -1
+    if config.tier == "landlock":
+        rules = confinement.landlock_rules(config.readable, abi_max=config.landlock_abi_max)
+    if config.tier == "chroot":
+        confinement.root_change(config.root)
+    if config.uid is not None:
+        confinement.become(config.uid)
+    confinement.drop_capabilities()
+    if config.tier == "landlock":
+        confinement.landlock_enter(rules)
+    if config.parent:
+        confinement.die_with(config.parent)
+    if config.tier != "namespaces":  # there it is out of its guests' sight, and its children write their own maps
+        confinement.hide_from_tracers()
+
+
+def _only_control(given: int) -> None:
+    """Moves the control socket to a known number and closes everything else."""
+    os.dup2(given, CONTROL_FD)
+    os.closerange(CONTROL_FD + 1, os.sysconf("SC_OPEN_MAX"))
+
+
+def _wait_as_init(program: int) -> None:
+    """The first process of a call's pid namespace: its death is every other's. Ends as the program ended."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # so that the program cannot interrupt the wait
+    os.closerange(0, os.sysconf("SC_OPEN_MAX"))
+    _, status = os.waitpid(program, 0)
+    os._exit(_exit_code(status))
+
+
+def _exit_code(status: int) -> int:
+    """128 + n when a signal n ended it, as shells and bwrap say it."""
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code
+
+
+def _spawn_in_namespaces() -> tuple[int, int]:
+    """(pid, pidfd) of the call's init to the zygote, (0, -1) to the program."""
+    uid, gid = os.getuid(), os.getgid()
+    pid, pidfd = confinement.clone_into_namespaces()
+    if pid:
+        return pid, pidfd
+    try:
+        os.setsid()  # or a signal to the program's group would reach the zygote
+        confinement.furnish_namespaces(uid, gid)
+        confinement.forbid_new_capabilities()
+        confinement.drop_capabilities()
+        confinement.die_with(0)
+        confinement.hide_from_tracers()
+        # Not run in the init itself: the kernel spares a namespace's first process the signals it sends itself.
+        program = os.fork()
+    except BaseException:
+        os._exit(SETUP_FAILED_EXIT)
+    if program:
+        _wait_as_init(program)
+    return 0, -1
+
+
+def _spawn() -> tuple[int, int]:
+    pid = os.fork()
+    if pid:
+        return pid, os.pidfd_open(pid)
+    os.setsid()
+    return 0, -1
+
+
+class _Zygote:
+    def __init__(self, config: _Config) -> None:
+        self._has_namespaces = config.tier == "namespaces"
+        self._counts_tasks = self._has_namespaces or config.uid is not None
+        self._control = socket.socket(fileno=CONTROL_FD)
+
+    def say(self, message: dict[str, Any]) -> None:
+        self._control.send(json.dumps(message).encode() + b"\n")
+
+    def serve(self) -> Call:
+        """Serves until the node goes away; returns only in a child, which is to run this call."""
+        pid = os.getpid()
+        while True:
+            header, descriptors = self._next_header()
+            if "stop" in header:
+                continue  # of a call that has ended by itself
+            child, pidfd = _spawn_in_namespaces() if self._has_namespaces else _spawn()
+            if child == 0:
+                self._control.detach()
+                channel_fd, output_fd = descriptors
+                return Call(
+                    tool=header["tool"],
+                    channel_fd=channel_fd,
+                    output_fd=output_fd,
+                    parent=0 if self._has_namespaces else pid,
+                    is_strict=not self._has_namespaces,
+                    counts_tasks=self._counts_tasks,
+                )
+            for descriptor in descriptors:
+                os.close(descriptor)
+            self._watch(header, child, pidfd)
+
+    def _next_header(self) -> tuple[dict[str, Any], list[int]]:
+        data, descriptors, _, _ = socket.recv_fds(self._control, HEADER_BYTES_MAX, 2)
+        if not data:
+            os._exit(0)  # the node went away
+        header: dict[str, Any] = json.loads(data)
+        return header, descriptors
+
+    def _watch(self, header: dict[str, Any], child: int, pidfd: int) -> None:
+        deadline = time.monotonic() + header["wall_seconds"]
+        is_timeout = False
+        poller = select.poll()
+        poller.register(pidfd, select.POLLIN)
+        poller.register(CONTROL_FD, select.POLLIN)
+        while True:
+            left_ms = max(0, int(1000 * (deadline - time.monotonic())))
+            ready = [descriptor for descriptor, _ in poller.poll(left_ms)]
+            if pidfd in ready:
+                break
+            is_timeout = not ready and time.monotonic() >= deadline
+            if is_timeout or (CONTROL_FD in ready and self._is_stop(header["call"])):
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+                break
+        _, status = os.waitpid(child, 0)
+        os.close(pidfd)
+        self.say({"call": header["call"], "exit_code": _exit_code(status), "is_timeout": is_timeout})
+
+    def _is_stop(self, call: int) -> bool:
+        return bool(self._next_header()[0].get("stop") == call)
+
+
+def main() -> Call:
+    config = _Config(**json.loads(sys.argv[1]))
+    _only_control(config.control_fd)
+    preload(everything=config.tier != "namespaces")
+    _confine(config)
+    sys.argv = ["program"]
+    gc.collect()
+    gc.freeze()
+    zygote = _Zygote(config)
+    zygote.say({"ready": True})
+    return zygote.serve()
+
+
+if __name__ == "__main__":
+    # The child comes back to here, so that a program finds as much of the stack as in an interpreter of its own.
+    call_serve(main())

@@ -1,0 +1,126 @@
+"""What a model may write as arguments, thrown at the decoder and both parsers: nothing but `ToolInputError` comes out.
+
+    python -m tests.gpu_node.fuzz_tools [-runs=1000000] [CORPUS_FOLDER]
+
+Guided by coverage where `atheris` is installed, by seeded mutation of the fragments below where it is not. Nothing is
+run: SymPy and Z3 are reached only as far as the parsers build. `test_tools_fuzz` takes the same targets.
+"""
+
+import inspect
+import os
+import random
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from gpu_node.tools import logic_grammar, maths_grammar, maths_lexer, registry
+from gpu_node.tools.errors import ToolInputError
+from gpu_node.tools.registry import TOOLS, arguments_parse
+
+RUNS_DEFAULT = 1_000_000
+RUNS_BETWEEN_REPORTS = 10_000
+PIECES_MAX = 12  # of one mutated input
+SENTINEL = "svend-sentinel"
+
+FRAGMENTS = (
+    f"__import__('os').system('{SENTINEL}')", f"os.system('{SENTINEL}')", "eval(", "exec(", "lambda x: x", "x.__class__",
+    "().__class__.__bases__", "[x for x in y]", "f'{x}'", "x[0]", "x := 1", "import os", "`id`", "$(id)", "{}", "{x}",
+    "x", "y_1", "sin", "sin^2 x", "sqrt(", "log(x, 2)", "root(8, 3)", "|x|", "5!", "!!", "^", "**", "9^9^9", "2^1000000",
+    "1e1000000000", "0.1", ".5", "1,000", "½", "²", "π", "∞", "√", "≤", "≠", "->", "<->", "=", "==", "<", ">=", "!=", ",",
+    ";", "(", ")", "((((", "[[1,2],[3,4]]", "[", "]", "det ", "inv", "'", '"', "\\", "\0", "\ud800", "\u202e", "\n", " ",
+    "and", "or", "not", "xor", "implies", "if ", " then ", "Ann", "p", "q", "distinct(", "all different", "1 <= A <= 4",
+    "factorial(10^9)", "gcd(", "oo - oo", "zoo", "nan", "1/0", "S(", "Symbol('x')", "E", "I", "i", "e^",
+)  # fmt: skip
+JSON_FRAGMENTS = (
+    '{"code": "', '"}', '{"operation": "solve", "expression": "x"}', '{"constraints": ["p"]}', "[", "]", "{", "}", ",",
+    ":", '"', "\\", "\\u0000", "\\ud800", "NaN", "-Infinity", "1e999", "9" * 50, "null", "true", '"code"', "print(1)",
+    '{"a": 1, "a": 2}', "[" * 20, '{"a":' * 20, "\0", "\ud800", "'", "//", "/*", " ", "\n", '"task": "prove"', "{}",
+)  # fmt: skip
+
+
+def maths_read(text: str) -> None:
+    try:
+        maths_grammar.read(text)
+    except ToolInputError:
+        pass
+
+
+def logic_read(text: str) -> None:
+    try:
+        logic_grammar.read([text])
+    except ToolInputError:
+        pass
+
+
+def arguments_read(text: str) -> None:
+    try:
+        arguments = arguments_parse(text)
+    except ToolInputError:
+        return
+    for tool in TOOLS.values():
+        try:
+            tool.arguments_validate(arguments)
+        except ToolInputError:
+            pass
+
+
+TARGETS = ((maths_read, FRAGMENTS), (logic_read, FRAGMENTS), (arguments_read, JSON_FRAGMENTS))
+
+
+@contextmanager
+def sentinel_planted() -> Iterator[list[str]]:
+    """What `os.system` was asked to run meanwhile: must stay empty."""
+    ran: list[str] = []
+    system, os.system = os.system, lambda command: ran.append(str(command)) or 0  # type: ignore[assignment, func-returns-value]
+    try:
+        yield ran
+    finally:
+        os.system = system
+
+
+def one_input(data: bytes) -> None:
+    """The first byte chooses the target, the rest is its text."""
+    if data:
+        target, _ = TARGETS[data[0] % len(TARGETS)]
+        target(data[1:].decode("utf-8", "surrogateescape"))
+
+
+def mutated(generator: random.Random) -> None:
+    target, fragments = generator.choice(TARGETS)
+    pieces = [
+        generator.choice(fragments) if generator.random() < 0.8 else chr(generator.randrange(0x3000))
+        for _ in range(generator.randint(1, PIECES_MAX))
+    ]
+    target("".join(pieces))
+
+
+def main() -> None:
+    with sentinel_planted() as ran:
+        try:
+            import atheris
+        except ImportError:
+            runs = next((int(a.removeprefix("-runs=")) for a in sys.argv if a.startswith("-runs=")), RUNS_DEFAULT)
+            generator = random.Random(0)
+            for number in range(1, runs + 1):
+                mutated(generator)
+                assert not ran, ran
+                if number % RUNS_BETWEEN_REPORTS == 0:
+                    sys.stdout.write(f"{number} inputs, none of them raised or ran\n")
+                    sys.stdout.flush()
+            return
+        for module in (maths_lexer, maths_grammar, logic_grammar, registry):
+            for function in filter(inspect.isfunction, vars(module).values()):
+                if function.__module__ == module.__name__:
+                    atheris.instrument_func(function)
+        arguments = sys.argv if any(a.startswith("-runs=") for a in sys.argv) else [*sys.argv, f"-runs={RUNS_DEFAULT}"]
+
+        def checked(data: bytes) -> None:
+            one_input(data)
+            assert not ran, ran
+
+        atheris.Setup(arguments, checked)
+        atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
