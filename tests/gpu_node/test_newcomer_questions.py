@@ -16,7 +16,7 @@ QUESTIONS = [
     for line in (Path(__file__).parent / "newcomer_questions.jsonl").read_text(encoding="utf-8").splitlines()
 ]
 WEIGHTS = Path(__file__).parents[2] / "gpu_node" / "weights"
-RIGHT_MIN = 16  # of 40: the wordings are none of ours, and the model is small
+RIGHT_MIN = 30  # of 40: the wordings are none of ours, and the model is small
 
 
 def test_the_puzzles_have_the_one_solution_that_is_expected() -> None:
