@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, StorageState, expect
 
 from tests.e2e.product import Product
 
-pytestmark = [pytest.mark.e2e, pytest.mark.model, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.e2e, pytest.mark.model, pytest.mark.extra, pytest.mark.timeout(1500)]
 
 PAGE_MS = 30_000  # a page and its first answers, on a machine that trains meanwhile
 PLACED_MS = 180_000  # from the queue to the first step: a process imports torch and draws its rows

@@ -14,6 +14,8 @@ from gpu_node.protocol.manifest import SignedManifest
 from tests.gpu_node.artifact_server import artifacts_served
 from tests.gpu_node.job_node import JobNode, data_folder, processes_of, tiny_checkpoint, train_spec
 
+pytestmark = pytest.mark.extra
+
 Inputs = dict[str, SignedManifest]
 
 

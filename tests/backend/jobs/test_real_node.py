@@ -20,7 +20,7 @@ from gpu_node.protocol.manifest import Manifest
 from tests.backend.jobs.conftest import fresh, status, tick
 from tests.gpu_node.job_node import JobNode, data_folder, tiny_checkpoint
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(400), pytest.mark.extra]
 
 WAIT_SECONDS = 300.0  # a job's process imports torch on a busy machine
 

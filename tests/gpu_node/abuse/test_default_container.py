@@ -11,6 +11,7 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 SUITE_SECONDS_MAX = 1_200.0  # on a loaded machine; some 20 s on an idle one
 
 pytestmark = [
+    pytest.mark.extra,
     pytest.mark.skipif(os.geteuid() != 0, reason="only root has rights to give up"),
     pytest.mark.timeout(SUITE_SECONDS_MAX),
 ]
