@@ -1,5 +1,7 @@
 """Settings, all from the environment; a missing or bad value stops the start with its name and value.
 
+NAME_FILE names a file that holds NAME's value: a secret is then in no process list and no container's description.
+
 Two modes. Production (the default) wants SVEND_SECRET_KEY and SVEND_ALLOWED_HOSTS, and is what
 `manage.py check --deploy` checks. Local mode (SVEND_LOCAL=1, set by `make up`) serves plain HTTP to this
 machine only. Not here: prices, limits per account and nodes, which are rows.
@@ -15,8 +17,21 @@ import environ
 import structlog
 from csp.constants import NONCE, NONE, SELF, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
+from environ.fileaware_mapping import FileAwareMapping
 
-env = environ.Env()
+
+class _Variables(FileAwareMapping):  # type: ignore[misc]
+    """The environment, with files; a file's last newline is no part of a secret."""
+
+    def __getitem__(self, key: str) -> str:
+        return str(super().__getitem__(key)).strip()
+
+
+class Env(environ.Env):  # type: ignore[misc]
+    ENVIRON = _Variables()
+
+
+env = Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
@@ -200,6 +215,9 @@ CELERY_BROKER_URL = REDIS_URL
 
 # --- Accounts
 
+ADMIN_EMAIL = env.str("SVEND_ADMIN_EMAIL", default="").lower()  # the first operator, made by a seed command
+ADMIN_PASSWORD = env.str("SVEND_ADMIN_PASSWORD", default="")
+
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 PASSWORD_HASHERS = [
@@ -236,7 +254,7 @@ HEADLESS_FRONTEND_URLS = {
 
 DEFAULT_FROM_EMAIL = env.str("SVEND_MAIL_FROM", default="Svend <no-reply@svend.local>")
 EMAIL_FILE_PATH = SVEND_DATA / "mail"
-if "EMAIL_URL" in env.ENVIRON:
+if env.str("EMAIL_URL", default=""):
     vars().update(env.email_url("EMAIL_URL"))
 else:
     EMAIL_BACKEND = "backend.core.mail.FileMail" if IS_LOCAL else "django.core.mail.backends.smtp.EmailBackend"

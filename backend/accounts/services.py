@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
+from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.db import transaction
@@ -51,6 +52,17 @@ def account_create(*, name: str, owner: User | None, is_local: bool = False, **l
         Membership.objects.create(user=owner, account=account, role=Membership.Role.OWNER)
     account_created.send(sender=Account, account_id=account.id, is_local=is_local)
     return account
+
+
+@transaction.atomic
+def operator_create(*, email: str, password: str) -> User:
+    """The operator of this address, made if there is none; a password given becomes theirs. Repeats change nothing."""
+    operator = User.objects.filter(email=email).first() or User.objects.create_superuser(email, None)
+    if password and not operator.check_password(password):
+        operator.set_password(password)
+        operator.save(update_fields=["password"])
+    EmailAddress.objects.get_or_create(user=operator, email=email, defaults={"verified": True, "primary": True})
+    return operator
 
 
 def account_local() -> Account:

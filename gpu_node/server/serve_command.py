@@ -38,12 +38,13 @@ EXIT_USAGE = 2
 def serve_command(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    secret = os.environ.get(options.secret_env, "") if options.secret_env else ""
-    if options.secret_env and not secret:
-        print(f"serve: the environment has no {options.secret_env}; set it, or leave --secret-env out", file=sys.stderr)
+    try:
+        secret = _secret(options)
+    except ValueError as error:
+        print(f"serve: {error}", file=sys.stderr)
         return EXIT_USAGE
     if not secret and not _is_loopback(options.host):
-        print(f"serve: --host {options.host} is not loopback; name a secret with --secret-env", file=sys.stderr)
+        print(f"serve: --host {options.host} is not loopback; name a secret with --secret-file", file=sys.stderr)
         return EXIT_USAGE
     options.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = _lock(options.state_dir)
@@ -71,7 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=8001, help="0 takes a free one")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--state-dir", type=Path, default=Path("var/node"), help="run logs and the usage index")
-    parser.add_argument("--secret-env", help="the environment variable that holds the node's secret")
+    secret = parser.add_mutually_exclusive_group()
+    secret.add_argument("--secret-env", help="the environment variable that holds the node's secret")
+    secret.add_argument("--secret-file", type=Path, help="the file that holds the node's secret")
     parser.add_argument("--name", default="local", help="the node's name in /info")
     parser.add_argument("--runs-max", type=int, default=RUNS_MAX, help="runs at work at once; more are queued")
     parser.add_argument("--jobs-max", type=int, default=JOBS_MAX, help="jobs at once; 0: this node takes none")
@@ -81,6 +84,23 @@ def _parser() -> argparse.ArgumentParser:
         help="a clean stop of the server ends its jobs too; without it they go on and are taken up at the next start",
     )
     return parser
+
+
+def _secret(options: argparse.Namespace) -> str:
+    """The node's secret, "" where none is named. Raises ValueError: the place named holds none."""
+    if options.secret_env:
+        if secret := os.environ.get(options.secret_env, ""):
+            return secret
+        raise ValueError(f"the environment has no {options.secret_env}; set it, or leave --secret-env out")
+    if options.secret_file is None:
+        return ""
+    try:
+        secret = options.secret_file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ValueError(f"--secret-file {options.secret_file}: {error.strerror}") from error
+    if not secret:
+        raise ValueError(f"--secret-file {options.secret_file} is empty")
+    return secret
 
 
 def _is_loopback(host: str) -> bool:

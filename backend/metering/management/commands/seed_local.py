@@ -5,18 +5,16 @@ with a grant in the ledger, an admin, a key. Models and nodes are `seed_models`.
 """
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
-from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from backend.accounts.callers import ALL_SCOPES
 from backend.accounts.models import Account, Membership, User
-from backend.accounts.services import account_create, api_key_authenticate, api_key_create
+from backend.accounts.services import account_create, api_key_authenticate, api_key_create, operator_create
 from backend.accounts.welcome import welcome_link_make
 from backend.core.errors import NotAuthenticated
 from backend.metering.services import DEFAULT_PRICE, credit_grant, price_set
@@ -78,14 +76,8 @@ def _local_account() -> Account:
 
 
 def _admin(account: Account) -> User:
-    email = os.environ.get("SVEND_ADMIN_EMAIL", "").strip().lower() or "admin@svend.local"
-    password = os.environ.get("SVEND_ADMIN_PASSWORD") or None  # None: signs in by the link only
-    admin = User.objects.filter(email=email).first() or User.objects.create_superuser(email, None)
-    if password and not admin.check_password(password):
-        admin.set_password(password)
-        admin.save(update_fields=["password"])
+    admin = operator_create(email=settings.ADMIN_EMAIL or "admin@svend.local", password=settings.ADMIN_PASSWORD)
     Membership.objects.get_or_create(user=admin, account=account)
-    EmailAddress.objects.get_or_create(user=admin, email=email, defaults={"verified": True, "primary": True})
     return admin
 
 
