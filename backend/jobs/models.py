@@ -108,7 +108,7 @@ class Job(models.Model):
     failure_cure = models.TextField(blank=True)
 
     created_at = models.DateTimeField(auto_now_add=True)
-    queued_at = models.DateTimeField()
+    queued_at = models.DateTimeField()  # when a person asked for it; losses do not change its place
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
 

@@ -2,7 +2,8 @@
 
 One placer at a time (an advisory lock), and rows only: an attempt is written down before any node hears of it, so a
 placer that dies leaves what the next tick sends (orders.py). A node that is unreachable, cordoned, draining or full
-gets nothing. Jobs that do not fit let smaller ones pass, until a gang has waited long enough to hold nodes for it.
+gets nothing. Jobs that do not fit let smaller ones pass, until a gang has waited long enough to hold nodes for it. A
+job that comes back after a loss has the place it had.
 """
 
 from collections import Counter
@@ -77,7 +78,7 @@ def _pass() -> int:
             floor.take(nodes, job.account_id)
             continue
         _waits(job, why or _why_no_nodes(job, floor))
-        if job.num_nodes > 1 and not why and job.queued_at < timezone.now() - GANG_PATIENCE:
+        if not why and _holds_nodes(job, floor):
             for late in waiting:
                 _waits(late, f"The gang {job.name!r} has waited long and goes first.")
             break
@@ -134,8 +135,18 @@ def _may_have(job: Job, node: Node) -> bool:
     return not job.node_names or node.name in job.node_names
 
 
+def _allowed(job: Job, floor: _Floor) -> list[Node]:
+    return [node for node in floor.nodes if _may_have(job, node)]
+
+
+def _holds_nodes(job: Job, floor: _Floor) -> bool:
+    """A gang that waited long; but nodes that are away are not waited for with the others idle."""
+    is_patient = job.queued_at >= timezone.now() - GANG_PATIENCE
+    return 1 < job.num_nodes <= len(_allowed(job, floor)) and not is_patient
+
+
 def _why_no_nodes(job: Job, floor: _Floor) -> str:
-    allowed = [node for node in floor.nodes if _may_have(job, node)]
+    allowed = _allowed(job, floor)
     free = [node for node in allowed if floor.free[node.id] > 0]
     if not floor.nodes:
         return "No node takes jobs now."

@@ -228,6 +228,7 @@ def job_requeue(job_id: str, *, reason: str) -> None:
         failure_cure="",
         retries_used=0,
         losses=0,
+        queued_at=timezone.now(),  # behind those that waited meanwhile
         not_before=None,
         waiting_reason="",
     )

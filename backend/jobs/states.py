@@ -58,7 +58,8 @@ def job_move(
     if to_status in ENDED_STATUSES:
         columns |= {"finished_at": now, "wish": Job.Wish.NONE, "eta_seconds": None}
     if to_status == S.QUEUED:
-        columns |= {"finished_at": None, "queued_at": now, "eta_seconds": None}
+        # `queued_at` stays: a job that was interrupted keeps its place, it does not go behind those that came later.
+        columns |= {"finished_at": None, "eta_seconds": None}
     Job.objects.filter(id=job_id).update(**columns)
     Transition.objects.create(
         job_id=job_id,

@@ -6,6 +6,7 @@ from django.utils import timezone
 from backend.jobs.models import Attempt, AttemptNode, Job
 from backend.jobs.outcome import attempt_settle
 from backend.jobs.reading import job_read
+from backend.jobs.services import job_cancel, job_requeue
 from backend.nodes.fleet import node_change
 from backend.nodes.models import Node
 from backend.nodes.services import nodes_probe
@@ -155,6 +156,26 @@ def test_a_gang_that_waits_long_holds_nodes_for_itself(nodes, make_job) -> None:
     follow()
     place()
     assert status(gang) == "starting"
+
+
+def test_a_gang_holds_no_nodes_while_its_others_are_away(nodes, make_job) -> None:
+    nodes("gpu-1")
+    gang = make_job(num_nodes=2, terms={"priority": 1})
+    Job.objects.filter(id=gang.id).update(queued_at=timezone.now() - timezone.timedelta(minutes=6))
+    small = make_job()
+    place()
+    assert (status(gang), status(small)) == ("queued", "starting")
+
+
+def test_an_interrupted_job_keeps_its_place_and_one_put_back_by_a_person_does_not(node, make_job) -> None:
+    interrupted, waiting = make_job(), make_job()
+    place()
+    node.emit(interrupted.id, STARTED, wire.JobFailed(cause="killed", message="signal 9"))
+    follow()
+    assert (status(interrupted), job_read(interrupted.id)["queue_position"]) == ("queued", 1)
+    job_cancel(interrupted.id, reason="enough")
+    job_requeue(interrupted.id, reason="on")
+    assert (job_read(waiting.id)["queue_position"], job_read(interrupted.id)["queue_position"]) == (1, 2)
 
 
 def test_a_rank_that_lost_its_peer_waits_for_the_cause(nodes, make_job) -> None:
