@@ -15,6 +15,7 @@ django.setup()
 
 from celery import Celery  # noqa: E402
 from django.conf import settings  # noqa: E402
+from kombu.transport import TRANSPORT_ALIASES  # noqa: E402
 
 from backend.core.queue import (  # noqa: E402
     TASK_DEPLOYMENTS_ADVANCE,
@@ -45,6 +46,8 @@ GC_CHECKPOINTS_SECONDS = 300.0
 
 # A tick that waited this long is stale: the next one is due. So ticks never pile up behind a busy worker.
 _TICK = {"expires": 30}
+
+TRANSPORT_ALIASES.update({"redis": "worker.broker:Transport", "rediss": "worker.broker:Transport"})
 
 app = Celery("svend", broker=settings.CELERY_BROKER_URL)
 app.conf.update(

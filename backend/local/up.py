@@ -172,7 +172,8 @@ def web_child(plan: Plan) -> Child:
 
 def worker_child(plan: Plan) -> Child:
     command = [sys.executable, "-m", "celery", "-A", "worker.app", "worker", "--concurrency", "3", "--loglevel", "INFO"]
-    return Child("worker", [*command, "--without-mingle"], backend_env(plan), is_ready=_at_once)
+    # One worker has nobody to gossip with, and its gossip would be an error at each lost connection.
+    return Child("worker", [*command, "--without-mingle", "--without-gossip"], backend_env(plan), is_ready=_at_once)
 
 
 def beat_child(plan: Plan) -> Child:
