@@ -25,7 +25,7 @@ PEER_LOST_WAIT = timedelta(seconds=15)
 STORING_WAIT = timedelta(minutes=10)  # for uploads after the end; a node that is lost is not waited for
 LOSSES_MAX = 10  # in a row without a new checkpoint: then a person should look
 RETRY_SECONDS_FIRST = 2
-RETRY_SECONDS_MAX = 60
+RETRY_SECONDS_MAX = 30  # with a tick and the start of a process: back at work 45 s after the death
 
 S = Job.Status
 Outcome = Attempt.Outcome

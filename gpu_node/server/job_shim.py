@@ -24,7 +24,7 @@ from pathlib import Path
 
 from gpu_node.protocol.job_frames import JobCancelled, JobFailed, JobPaused, JobResumed, Log, LogLevel
 from gpu_node.protocol.job_spec import JobOrder, TrainSpec
-from gpu_node.server.transfer import TransferFailed, WrongHash, fetch, session_open
+from gpu_node.server.transfer import TransferFailed, WrongHash, fetch_through_outages, session_open
 from gpu_node.training.attempt_folder import AttemptFolder, Control, JobExit
 from gpu_node.training.job_errors import failure_of
 from gpu_node.training.job_frames import JobLog, has_terminal, text_cut
@@ -129,12 +129,18 @@ class Shim:
         async with session_open() as session:
             for role, signed in inputs.items():
                 self.log.append(Log(text=f"fetching {role}: {signed.manifest.num_bytes} bytes"))
-                fetching = asyncio.create_task(fetch(session, signed, self.attempt.inputs / role))
+                # The backend may be away for minutes; that is no fault of the job's.
+                fetching = asyncio.create_task(
+                    fetch_through_outages(session, signed, self.attempt.inputs / role, on_wait=self._warn)
+                )
                 while not (await asyncio.wait([fetching], timeout=POLL_SECONDS))[0]:
                     if self.attempt.control in ("stop", "kill"):
                         fetching.cancel()
                         raise _Stopped
                 fetching.result()
+
+    def _warn(self, text: str) -> None:
+        self.log.append(Log(level="warning", text=text_cut(text)))
 
     # 2. and 3. The process
 

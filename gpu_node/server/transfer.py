@@ -7,6 +7,7 @@ folder means. Invariant: only the URLs given are asked, redirects are not follow
 import asyncio
 import hashlib
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ TRIES_MAX = 5  # of one piece: a store that restarts is back within their waits
 WAIT_SECONDS_FIRST = 0.5  # doubled after each try
 PIECE_SECONDS_MAX = 300.0  # 32 MiB at 1 Mbit/s
 CONNECT_SECONDS_MAX = 10.0
+STORE_AGAIN_SECONDS = 5.0  # after the tries at a piece, where the store's outage is waited out
 WRONG_HASHES_MAX = 2  # a flipped bit on the line may heal, a wrong piece in the store does not
 ANSWER_BYTES_MAX = 500  # of an error's body, for the message
 
@@ -26,6 +28,10 @@ GONE = frozenset({400, 401, 403, 404, 405, 410, 411, 413})  # trying the same ag
 
 class TransferFailed(RuntimeError):
     """The other end does not answer, or refuses."""
+
+
+class StoreAway(TransferFailed):
+    """No answer in all tries at a piece, or none but errors: it may be back later."""
 
 
 class WrongHash(ValueError):
@@ -65,6 +71,22 @@ async def fetch(
     await asyncio.to_thread(staging.rename, folder)
 
 
+async def fetch_through_outages(
+    session: aiohttp.ClientSession, signed: SignedManifest, folder: Path, *, on_wait: Callable[[str], None]
+) -> None:
+    """`fetch`, but a store that is away is waited for as long as the URLs hold. `on_wait` hears the cause each time."""
+    while True:
+        try:
+            await fetch(session, signed, folder)
+        except StoreAway as error:
+            if time.time() * 1000 > signed.expires_ms:
+                raise
+            on_wait(f"{error}; trying again")
+            await asyncio.sleep(STORE_AGAIN_SECONDS)
+        else:
+            return
+
+
 def _folder_make(folder: Path) -> None:
     if folder.exists():
         shutil.rmtree(folder)
@@ -92,7 +114,7 @@ async def _piece_fetch(session: aiohttp.ClientSession, url: str, piece: Piece, p
             if num_wrong >= WRONG_HASHES_MAX:
                 raise WrongHash(f"{path}: a piece of {len(data)} bytes does not have the hash {piece.sha256}")
         await asyncio.sleep(wait_seconds)
-    raise TransferFailed(f"{path}: a piece was not to be had in {TRIES_MAX} tries: {cause!r}")
+    raise StoreAway(f"{path}: a piece was not to be had in {TRIES_MAX} tries: {cause!r}")
 
 
 async def _get(session: aiohttp.ClientSession, url: str, piece: Piece) -> bytes:
@@ -156,7 +178,7 @@ async def _piece_send(session: aiohttp.ClientSession, url: str, data: bytes, pat
         else:
             return
         await asyncio.sleep(wait_seconds)
-    raise TransferFailed(f"{path}: a piece was not taken in {TRIES_MAX} tries: {cause!r}")
+    raise StoreAway(f"{path}: a piece was not taken in {TRIES_MAX} tries: {cause!r}")
 
 
 def _waits() -> Iterator[float]:

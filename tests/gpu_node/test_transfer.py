@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from gpu_node.server import transfer
-from gpu_node.server.transfer import TransferFailed, WrongHash, fetch, send, session_open
+from gpu_node.server.transfer import (
+    StoreAway,
+    TransferFailed,
+    WrongHash,
+    fetch,
+    fetch_through_outages,
+    send,
+    session_open,
+)
 from gpu_node.training.folder_manifest import manifest_of
 from tests.gpu_node.artifact_server import Artifacts, artifacts_served
 
@@ -62,6 +70,24 @@ async def test_a_missing_piece_is_refused_without_a_repeat(store: Artifacts, fol
         with pytest.raises(TransferFailed, match="404"):
             await fetch(session, signed, tmp_path / "target")
     assert store.num_requests == 1
+
+
+async def test_a_store_that_is_away_is_waited_for_as_long_as_the_urls_hold(
+    store: Artifacts, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, "STORE_AGAIN_SECONDS", 0.01)
+    signed = store.take(folder, piece_bytes=PIECE_BYTES)
+    store.breaks = 2 * transfer.TRIES_MAX
+    heard: list[str] = []
+    async with session_open() as session:
+        await fetch_through_outages(session, signed, tmp_path / "target", on_wait=heard.append)
+        assert len(heard) == 2
+        assert "trying again" in heard[0]
+        assert manifest_of(tmp_path / "target", piece_bytes=PIECE_BYTES) == signed.manifest
+        store.breaks = 10 * transfer.TRIES_MAX
+        over = signed.model_copy(update={"expires_ms": 0})
+        with pytest.raises(StoreAway):
+            await fetch_through_outages(session, over, tmp_path / "never", on_wait=heard.append)
 
 
 async def test_only_wanted_files_are_fetched(store: Artifacts, folder: Path, tmp_path: Path) -> None:
