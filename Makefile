@@ -59,11 +59,12 @@ reset: down ## stop, then remove all local state (./var)
 
 # --- checks
 test: $(VENV)/.dev browser lint types arch ui-check ui ## all that must hold: lint, types, unit, real services, the shipped model, Chromium
-	CI=$${CI:-} $(PY) -m pytest -n 2 --dist loadfile -m "not extra" --durations 10 tests/protocol tests/gpu_node tests/backend tests/worker tests/deploy tests/test_architecture.py
+	CI=$${CI:-} $(PY) -m pytest -n 2 --dist loadfile -m "not extra" --durations 10 tests/chaos tests/protocol tests/gpu_node tests/backend tests/worker tests/deploy tests/test_architecture.py
 	CI=$${CI:-} $(PY) -m pytest -m "not extra" tests/e2e
 
-test-extra: $(VENV)/.dev browser ui ## what also must hold and takes longer: every fence tier, real jobs on real nodes, the dashboard
+test-extra: $(VENV)/.dev browser ui ## what also must hold and takes longer: every fence tier, real jobs on real nodes, chaos, the dashboard
 	CI=$${CI:-} $(PY) -m pytest -n 2 --dist loadfile -m extra tests/gpu_node tests/backend tests/deploy
+	CI=$${CI:-} $(PY) -m pytest -s -m extra tests/chaos
 	CI=$${CI:-} $(PY) -m pytest -m extra tests/e2e
 
 test-fast: $(VENV)/.dev lint types arch ## lint, types, unit tests that need neither weights nor services
