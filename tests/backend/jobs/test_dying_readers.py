@@ -1,4 +1,7 @@
-"""Chaos in small: many jobs, two nodes that die and come back, readers that die anywhere; each job ends once, right."""
+"""Readers that die at the worst places, between a page's rows and its cursor; each job ends once, right.
+
+On scripted nodes, because the places are chosen; real processes die in tests/chaos.
+"""
 
 import random
 
@@ -59,9 +62,8 @@ def work(node, dice: random.Random) -> None:
             node.emit(attempt.job_id, wire.Metric(step=step, values={"loss": 1 / step}), epoch=attempt.epoch)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_every_job_ends_once_and_right_whatever_dies(nodes, make_job, monkeypatch, seed: int) -> None:
-    dice = random.Random(seed)
+def test_every_job_ends_once_and_right_wherever_its_reader_dies(nodes, make_job, monkeypatch) -> None:
+    dice = random.Random(1)
     both = [nodes("gpu-1", jobs_max=2), nodes("gpu-2", jobs_max=2)]
     jobs = [make_job() for _ in range(JOBS)]
     for _ in range(80):
