@@ -176,7 +176,8 @@ def _after_loss(job: Job, reason: str) -> None:
 
 
 def _wait(times: int) -> int:
-    return int(min(RETRY_SECONDS_MAX, RETRY_SECONDS_FIRST * 2**times))
+    """None the first time: the job takes its node again before others do."""
+    return int(min(RETRY_SECONDS_MAX, RETRY_SECONDS_FIRST * 2 ** (times - 1))) if times else 0
 
 
 def _again(
@@ -193,7 +194,7 @@ def _again(
         from_statuses=(from_status,),
         to_status=S.QUEUED,
         reason=reason,
-        not_before=timezone.now() + timedelta(seconds=waits_seconds),
+        not_before=timezone.now() + timedelta(seconds=waits_seconds) if waits_seconds else None,
         retries_used=job.retries_used + retries,
         losses=job.losses + losses,
         wish=Job.Wish.NONE,

@@ -173,9 +173,16 @@ def test_an_interrupted_job_keeps_its_place_and_one_put_back_by_a_person_does_no
     node.emit(interrupted.id, STARTED, wire.JobFailed(cause="killed", message="signal 9"))
     follow()
     assert (status(interrupted), job_read(interrupted.id)["queue_position"]) == ("queued", 1)
+    place()  # at once: its node is still free
+    assert (status(interrupted), status(waiting)) == ("starting", "queued")
+    node.emit(interrupted.id, STARTED, wire.JobFailed(cause="killed", message="signal 9"), epoch=2)
+    follow()
+    place()  # now it waits a little, and does not keep its node from others meanwhile
+    assert (status(interrupted), status(waiting)) == ("queued", "starting")
     job_cancel(interrupted.id, reason="enough")
+    later = make_job()
     job_requeue(interrupted.id, reason="on")
-    assert (job_read(waiting.id)["queue_position"], job_read(interrupted.id)["queue_position"]) == (1, 2)
+    assert (job_read(later.id)["queue_position"], job_read(interrupted.id)["queue_position"]) == (1, 2)
 
 
 def test_a_rank_that_lost_its_peer_waits_for_the_cause(nodes, make_job) -> None:
