@@ -175,9 +175,10 @@ def test_an_interrupted_job_keeps_its_place_and_one_put_back_by_a_person_does_no
     assert (status(interrupted), job_read(interrupted.id)["queue_position"]) == ("queued", 1)
     place()  # at once: its node is still free
     assert (status(interrupted), status(waiting)) == ("starting", "queued")
+    Job.objects.filter(id=interrupted.id).update(losses=5)
     node.emit(interrupted.id, STARTED, wire.JobFailed(cause="killed", message="signal 9"), epoch=2)
     follow()
-    place()  # now it waits a little, and does not keep its node from others meanwhile
+    place()  # now it waits, and does not keep its node from others meanwhile
     assert (status(interrupted), status(waiting)) == ("queued", "starting")
     job_cancel(interrupted.id, reason="enough")
     later = make_job()
