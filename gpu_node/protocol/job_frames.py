@@ -27,6 +27,7 @@ FailureCause = Literal[
     "bad_input",  # a checkpoint or a file whose hash is wrong, or that lacks something
     "disk_full",
     "peer_lost",  # another rank of the gang is gone
+    "rendezvous_failed",  # the gang's nodes cannot reach each other
     "code_error",  # anything else that raised
     "killed",  # the process was ended by a signal that nobody of ours sent
 ]

@@ -1,6 +1,6 @@
 """`python -m gpu_node.server.job_shim FOLDER`: watches over one attempt of a job, and outlives the node's server.
 
-    1. fetches and verifies the inputs
+    1. meets the other nodes of its gang, fetches and verifies the inputs
     2. starts the job's process, or torchrun with static ranks and no restarts: those belong to the platform
     3. passes on what is asked of it, turns its output into log frames
     4. writes the end that the process could not write itself, then exit.json
@@ -18,12 +18,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from gpu_node.protocol.job_frames import JobCancelled, JobFailed, JobPaused, JobResumed, Log, LogLevel
 from gpu_node.protocol.job_spec import JobOrder, TrainSpec
+from gpu_node.server.gang_door import GangApart, gang_met
 from gpu_node.server.transfer import TransferFailed, WrongHash, fetch, session_open
 from gpu_node.training.attempt_folder import AttemptFolder, Control, JobExit
 from gpu_node.training.job_errors import failure_of
@@ -109,9 +110,11 @@ class Shim:
     def prepare(self) -> bool:
         """False when the attempt ended here."""
         try:
-            asyncio.run(self._inputs_fetch())
+            asyncio.run(self._unless_stopped(self._gang_prepare()))
+        except GangApart as error:
+            self.end(JobFailed(cause=error.cause, message=str(error), cure=error.cure))
         except WrongHash as error:
-            self.end(JobFailed(cause="bad_input", message=str(error), cure="upload this input anew"))
+            self.end(JobFailed(cause="bad_input", message=str(error), cure="store it anew, or take another one"))
         except TransferFailed as error:
             self.end(JobFailed(cause="bad_input", message=str(error), cure="try again: the store may be back"))
         except _Stopped:
@@ -119,6 +122,21 @@ class Shim:
         else:
             return True
         return False
+
+    async def _unless_stopped(self, work: Coroutine[None, None, None]) -> None:
+        working = asyncio.create_task(work)
+        while not (await asyncio.wait([working], timeout=POLL_SECONDS))[0]:
+            if self.attempt.control in ("stop", "kill"):
+                working.cancel()
+                await asyncio.wait([working])
+                raise _Stopped
+        working.result()
+
+    async def _gang_prepare(self) -> None:
+        place = self.attempt.order.rendezvous
+        async with gang_met(place, self.attempt.path.name, lambda text: self.log.append(Log(text=text))) as gang:
+            await self._inputs_fetch()
+            await gang.ready()
 
     async def _inputs_fetch(self) -> None:
         inputs = self.attempt.order.inputs
@@ -129,12 +147,10 @@ class Shim:
         async with session_open() as session:
             for role, signed in inputs.items():
                 self.log.append(Log(text=f"fetching {role}: {signed.manifest.num_bytes} bytes"))
-                fetching = asyncio.create_task(fetch(session, signed, self.attempt.inputs / role))
-                while not (await asyncio.wait([fetching], timeout=POLL_SECONDS))[0]:
-                    if self.attempt.control in ("stop", "kill"):
-                        fetching.cancel()
-                        raise _Stopped
-                fetching.result()
+                try:
+                    await fetch(session, signed, self.attempt.inputs / role)
+                except WrongHash as error:
+                    raise WrongHash(f"the input {role!r} is damaged in the store: {error}") from error
 
     # 2. and 3. The process
 
