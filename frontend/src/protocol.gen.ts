@@ -149,7 +149,7 @@ export interface JobCancelled {
 
 export interface JobFailed {
   type: "job.failed";
-  cause: "out_of_memory" | "non_finite_loss" | "bad_data" | "bad_spec" | "bad_input" | "disk_full" | "peer_lost" | "code_error" | "killed";
+  cause: "out_of_memory" | "non_finite_loss" | "bad_data" | "bad_spec" | "bad_input" | "disk_full" | "peer_lost" | "rendezvous_failed" | "code_error" | "killed";
   message: string;
   cure: string;
 }
@@ -264,6 +264,8 @@ export interface PlanCheck {
 
 export interface PlanRequest {
   spec: JobSpec;
+  master_host: string;
+  master_port: number;
 }
 
 export interface Preview {

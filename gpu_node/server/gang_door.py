@@ -20,6 +20,7 @@ from typing import Protocol
 from gpu_node.protocol.frames import Wire
 from gpu_node.protocol.job_frames import FailureCause
 from gpu_node.protocol.job_spec import Rendezvous
+from gpu_node.protocol.plan import PlanCheck
 
 MEET_SECONDS_MAX = 90.0  # orders reach all nodes within 30 s, and a node waits 30 s for an older attempt to leave
 CONNECT_SECONDS_MAX = 5.0  # of one try: nodes of a gang are near each other
@@ -35,6 +36,22 @@ class GangApart(Exception):
         super().__init__(message)
         self.cause: FailureCause = cause
         self.cure = cure
+
+
+async def master_check(host: str, port: int) -> PlanCheck:
+    """Whether this node reaches rank 0's at all: by the port where that answers, as the gang's own is not open yet."""
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS_MAX):
+            _, writer = await asyncio.open_connection(host, port)
+    except OSError as error:
+        return PlanCheck(
+            name="rendezvous",
+            is_ok=False,
+            message=f"cannot reach rank 0's node at {host}:{port}: {_said(error)}",
+            cure="add that node by an address that the others reach, and open its ports between them",
+        )
+    writer.close()
+    return PlanCheck(name="rendezvous", is_ok=True, message=f"reaches rank 0's node at {host}:{port}")
 
 
 class Gang(Protocol):

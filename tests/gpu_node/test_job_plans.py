@@ -1,6 +1,7 @@
 """What a job would need is known before it starts; its rows are shown exactly as the model reads them."""
 
 import shutil
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -80,6 +81,20 @@ async def test_a_plan_over_the_wire(client: httpx.AsyncClient) -> None:
     assert plan.memory_available_bytes > 0
     refused = await client.put("/jobs/job_1?epoch=1", json={"spec": TrainSpec(model_size="13b").model_dump()})
     assert error_of(refused) == (422, "does_not_fit")
+
+
+async def test_a_node_says_whether_it_reaches_rank_0(client: httpx.AsyncClient) -> None:
+    async def rendezvous(port: int) -> tuple[bool, str]:
+        asked = PlanRequest(spec=TrainSpec(num_nodes=2), master_host="127.0.0.1", master_port=port)
+        plan = Plan.model_validate((await client.post("/plan", content=asked.model_dump_json())).json())
+        (check,) = [check for check in plan.checks if check.name == "rendezvous"]
+        return check.is_ok, check.message
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = int(listener.getsockname()[1])
+        assert await rendezvous(port) == (True, f"reaches rank 0's node at 127.0.0.1:{port}")
+    said = f"cannot reach rank 0's node at 127.0.0.1:{port}: Connection refused"
+    assert await rendezvous(port) == (False, said)
 
 
 async def test_a_full_disk_refuses_a_job_for_now(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
