@@ -379,6 +379,8 @@ export interface TrainSpec {
   data: DataSpec;
   num_steps: number;
   batch_tokens: number;
+  accumulation_steps: number;
+  is_recomputing: boolean;
   muon_learning_rate: number;
   adamw_learning_rate: number;
   warmup_steps: number;

@@ -55,8 +55,24 @@ def test_a_nano_model_fits_a_laptop_and_13b_does_not() -> None:
 def test_a_batch_that_is_too_large_is_told_what_would_fit() -> None:
     spec = TrainSpec(model_size="1b", batch_tokens=262_144)
     cure = cure_of(plan_make(spec, H100), "memory")
-    fitting = int(cure.removeprefix("set batch_tokens to ").removesuffix(" or less"))
+    fitting = int(cure.removeprefix("set batch_tokens to ").partition(" or less")[0])
     assert plan_make(spec.model_copy(update={"batch_tokens": fitting}), H100).is_ok
+    assert plan_make(spec.model_copy(update={"accumulation_steps": 16}), H100).is_ok
+
+
+def test_recomputing_needs_less_memory() -> None:
+    spec = TrainSpec(model_size="1b", batch_tokens=65_536)
+    needed = [plan_make(spec.model_copy(update={"is_recomputing": is_it}), H100).memory for is_it in (False, True)]
+    kept, again = ({part.name: part.num_bytes for part in parts} for parts in needed)
+    assert again["activations"] < kept["activations"] / 5
+    assert again["weights"] == kept["weights"]
+
+
+def test_a_turn_must_hold_a_row() -> None:
+    with pytest.raises(
+        ValueError, match="accumulation_steps 16 leaves 256 tokens a turn, below data.row_tokens_max 512"
+    ):
+        TrainSpec(batch_tokens=4096, accumulation_steps=16)
 
 
 def test_ranks_share_the_state() -> None:

@@ -43,7 +43,10 @@ def pool_of_counts(num_rows: int = 200) -> RowPool:
     return pool_build(rows, tokens_max=64)
 
 
-def trainer_at(folder: Path, *, num_steps: int = 30, objective: str = "language", **pace) -> Trainer:
+def trainer_at(
+    folder: Path, *, num_steps: int = 30, objective: str = "language", how: dict | None = None, **pace
+) -> Trainer:
+    """`how` is of the configuration, `pace` of the pace."""
     model_config = dataclasses.replace(TINY, has_score_head=objective == "score")
     config = TrainConfig(
         objective=objective,
@@ -52,6 +55,7 @@ def trainer_at(folder: Path, *, num_steps: int = 30, objective: str = "language"
         batch_tokens=512,
         seed=7,
         optim=OptimConfig(warmup_steps=5),
+        **(how or {}),
     )
     model = Transformer(model_config)
     initialise(model, seed=7)
@@ -91,6 +95,41 @@ def test_stop_and_resume_equals_never_stopped_bit_for_bit(tmp_path: Path) -> Non
     ours, theirs = whole.optimisers.tensors(), resumed.optimisers.tensors()
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+@pytest.mark.parametrize("objective", ["language", "score"])
+def test_a_batch_read_in_turns_makes_the_same_steps(tmp_path: Path, objective: str) -> None:
+    def losses(turns: int, num_steps: int) -> list[float]:
+        how = {"is_autocast": False, "accumulation_steps": turns}
+        trainer = trainer_at(tmp_path / str(turns), objective=objective, how=how)
+        return [trainer.step().item() for _ in range(num_steps)]
+
+    whole = losses(1, 5)
+    assert whole[-1] != whole[0]
+    assert losses(2, 5) == pytest.approx(whole, abs=1e-6)
+    assert losses(30, 2) == pytest.approx(whole[:2], abs=1e-6)  # more turns than rows
+
+
+def test_recomputing_keeps_less_and_changes_no_bit(tmp_path: Path) -> None:
+    def trained(is_recomputing: bool) -> tuple[Trainer, list[float], int]:
+        trainer = trainer_at(tmp_path / str(is_recomputing), is_recomputing=is_recomputing)
+        kept = 0
+
+        def count(tensor: torch.Tensor) -> torch.Tensor:
+            nonlocal kept
+            kept += tensor.nbytes
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+            losses = [trainer.step().item() for _ in range(5)]
+        return trainer, losses, kept
+
+    whole, losses, num_bytes = trained(False)
+    again, losses_again, num_bytes_again = trained(True)
+    assert losses_again == losses
+    for (name, a), b in zip(whole.model.state_dict().items(), again.model.state_dict().values(), strict=True):
+        assert torch.equal(a, b), name
+    assert num_bytes_again < 0.6 * num_bytes
 
 
 def test_a_resume_under_another_configuration_is_refused(tmp_path: Path) -> None:
