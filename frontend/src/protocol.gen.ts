@@ -22,6 +22,7 @@ export type JobEvent =
   | JobStarted
   | Metric
   | Log
+  | Alert
   | Checkpoint
   | CheckpointUploaded
   | Eval
@@ -37,6 +38,13 @@ export type JobSpec =
   | GenerateSpec
   | ExportSpec
   | QuantizeSpec;
+
+export interface Alert {
+  type: "alert";
+  kind: "non_finite" | "spike" | "stall";
+  step: number;
+  message: string;
+}
 
 export interface BranchOpen {
   type: "branch.open";

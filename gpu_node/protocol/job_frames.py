@@ -63,6 +63,15 @@ class Log(Wire):
     text: str
 
 
+class Alert(Wire):
+    """A place on the curve that a person should look at; the job goes on, or says itself that it does not."""
+
+    type: Literal["alert"] = "alert"
+    kind: Literal["non_finite", "spike", "stall"]
+    step: int  # the last one that was told
+    message: str
+
+
 class Checkpoint(Wire):
     """Complete on the node's disk; committed only once the backend has verified its pieces in the store."""
 
@@ -117,6 +126,7 @@ JobEvent = Annotated[
     JobStarted
     | Metric
     | Log
+    | Alert
     | Checkpoint
     | CheckpointUploaded
     | Eval

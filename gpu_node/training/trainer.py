@@ -27,11 +27,14 @@ from torch import Tensor
 from gpu_node.data.packing import Batch
 from gpu_node.model.checkpoint import load_checkpoint, save_checkpoint
 from gpu_node.model.config import ModelConfig
+from gpu_node.model.layers import Block
 from gpu_node.model.transformer import Transformer
+from gpu_node.protocol.job_frames import Alert
 from gpu_node.training.attempt_folder import Control
 from gpu_node.training.distributed import World
 from gpu_node.training.folder_manifest import manifest_of
 from gpu_node.training.job_frames import JobLog
+from gpu_node.training.loss_watch import LossWatch
 from gpu_node.training.optim import OptimConfig, Optimisers, schedule_rate
 
 CONFIG_FILE = "training_config.json"
@@ -99,8 +102,9 @@ class Trainer:
         self.log, self.pace, self.evaluate = log, pace or RunPace(), evaluate
         self.tokenizer_files = tokenizer_files
         self.control, self.world = control, world or World()
-        for block in model.model.layers:
-            block.is_recomputing = self.pace.is_recomputing
+        for module in model.modules():
+            if isinstance(module, Block):
+                module.is_recomputing = self.pace.is_recomputing
         self.world.shard(model)
         self.optimisers = Optimisers(model, config.optim, is_wide=not config.is_autocast)
         self.num_steps_done = 0
@@ -109,6 +113,7 @@ class Trainer:
         self._started = time.monotonic()
         self._saved_step: int | None = None
         self._losses: list[Tensor] = []
+        self._watch = LossWatch()
         self._gradient_norm = self._rate = 0.0
         loss = language_loss if config.objective == "language" else score_loss
         self._loss = torch.compile(loss, dynamic=True) if self.pace.is_compiled else loss
@@ -163,6 +168,7 @@ class Trainer:
         if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
             cause = f"loss {loss.item()!r}, gradient norm {norm.item()!r} at step {self.num_steps_done}"
             cure = "lower the learning rates or the clip norm, or look at the rows of this step"
+            self.log.append(Alert(kind="non_finite", step=self.num_steps_done, message=cause))
             self.log.write("job.failed", cause="non_finite_loss", message=cause, cure=cure)
             raise NonFiniteLoss(f"{cause}; the last good state is in {self.folder}")
         self._gradient_norm = norm.item()
@@ -170,6 +176,8 @@ class Trainer:
         self.optimisers.step(self._rate)
         self.num_steps_done += 1
         self.num_tokens += int(batch.ids_BT.size)
+        if said := self._watch.see(self.num_steps_done, loss.item()):
+            self.log.append(Alert(kind="spike", step=self.num_steps_done, message=said))
         return loss
 
     def _backward(self, batch: Batch) -> Tensor:

@@ -24,6 +24,7 @@ from gpu_node.model.transformer import Transformer, initialise
 from gpu_node.protocol.job_frames import Metric
 from gpu_node.training.attempt_folder import Control
 from gpu_node.training.job_frames import JobLog, line_parse
+from gpu_node.training.loss_watch import LossWatch
 from gpu_node.training.optim import OptimConfig, schedule_rate
 from gpu_node.training.trainer import LAST_FOLDER, NonFiniteLoss, RunPace, TrainConfig, Trainer
 
@@ -146,7 +147,32 @@ def test_a_loss_that_is_no_number_stops_the_run_before_the_weights_change(tmp_pa
     with pytest.raises(NonFiniteLoss):
         trainer.train()
     assert all(torch.equal(before[name], trainer.model.state_dict()[name]) for name in before)
-    assert json.loads((tmp_path / "job.ndjson").read_text().splitlines()[-1])["event"]["type"] == "job.failed"
+    alert, failed = [json.loads(line)["event"] for line in (tmp_path / "job.ndjson").read_text().splitlines()[-2:]]
+    assert (alert["type"], alert["kind"], alert["step"]) == ("alert", "non_finite", 0)
+    assert failed["type"] == "job.failed"
+
+
+def test_a_jump_of_the_loss_is_marked_once_and_noise_is_not() -> None:
+    rng = np.random.default_rng(1)
+    curve = [2 + 3 / (step + 1) + float(rng.normal(0, 0.05)) for step in range(400)]
+    watch = LossWatch()
+    assert [step for step, loss in enumerate(curve) if watch.see(step, loss)] == []
+    curve[200:220] = [loss + 1 for loss in curve[200:220]]
+    watch = LossWatch()
+    said = {step: text for step, loss in enumerate(curve) if (text := watch.see(step, loss))}
+    assert list(said) == [200]
+    assert said[200].startswith("the loss jumped to 3.")
+
+
+def test_a_training_marks_the_step_at_which_its_loss_jumps(tmp_path: Path) -> None:
+    trainer = trainer_at(tmp_path, num_steps=60)
+    for _ in range(40):
+        trainer.step()
+    with torch.no_grad():
+        trainer.model.model.embed_tokens.weight.mul_(-3)
+    trainer.step()
+    events = [json.loads(line)["event"] for line in (tmp_path / "job.ndjson").read_text().splitlines()]
+    assert [(event["kind"], event["step"]) for event in events if event["type"] == "alert"] == [("spike", 41)]
 
 
 def test_a_time_budget_ends_the_run_with_its_state_saved(tmp_path: Path) -> None:

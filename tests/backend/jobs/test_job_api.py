@@ -21,7 +21,7 @@ from backend.nodes.models import Node
 from backend.nodes.services import nodes_probe
 from backend.runs.models import Run
 from gpu_node.protocol import job_frames as wire
-from tests.backend.jobs.conftest import STARTED, follow, place, status, tick
+from tests.backend.jobs.conftest import STARTED, follow, fresh, place, status, tick
 from tests.backend.jobs.wire_node import manifest_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -150,6 +150,17 @@ def test_plan_and_preview_ask_a_node(node, launcher) -> None:
     assert plan["command"] == "svend train --set data.num_rows=5 --set num_steps=100"
     code, preview = launcher("post", "/api/jobs/preview", {"data": {}, "num_rows": 1})
     assert (code, preview["rows"][0]["tokens"][0]["text"]) == (200, " 1")
+
+
+def test_an_alert_is_read_by_its_step_and_changes_nothing(node, running, launcher) -> None:
+    node.emit(running.id, wire.Metric(step=7, values={"loss": 9.0}))
+    node.emit(running.id, wire.Alert(kind="spike", step=7, message="the loss jumped"))
+    follow()
+    code, page = launcher("get", f"/api/jobs/{running.id}/events?types=alert")
+    assert code == 200, page
+    (alert,) = [entry["event"] for entry in page["events"]]
+    assert (alert["kind"], alert["step"], alert["message"]) == ("spike", 7, "the loss jumped")
+    assert (status(running), fresh(running).step) == ("running", 7)
 
 
 def test_a_plan_of_a_gang_says_whether_its_nodes_reach_each_other(nodes, launcher) -> None:

@@ -27,7 +27,7 @@ from tests.gpu_node.job_node import JobNode
 
 __all__ = ["fleet"]  # fixture
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(400), pytest.mark.extra]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(900), pytest.mark.extra]
 
 WEIGHTS = "model.safetensors"
 
