@@ -23,6 +23,7 @@ from gpu_node.protocol.manifest import Manifest
 from tests.backend.jobs.broken_line import BrokenLine, line_to
 from tests.backend.jobs.conftest import fresh, status, tick
 from tests.backend.jobs.real_nodes import Fleet, fleet, spec_stored, until
+from tests.backend.jobs.stored import flip
 from tests.gpu_node.job_node import JobNode
 
 __all__ = ["fleet"]  # fixture
@@ -132,19 +133,6 @@ def test_a_checkpoint_of_one_node_is_resumed_measured_and_served_on_another(
     assert held[version.name] == version.manifest_sha256
 
 
-def flip(job: Job, step: int) -> str:
-    """Changes one byte of the weights where they lie; gives the piece's name."""
-    name = weights_of(job, step)[0]
-    data = piece_store().read(name)
-    spoilt = data[:-1] + bytes([data[-1] ^ 1])
-    match piece_store():
-        case FolderStore() as store:
-            store.path(name).write_bytes(spoilt)
-        case S3Store() as store:
-            store.client.put_object(Bucket=store.bucket, Key=store._key(name), Body=spoilt)
-    return name
-
-
 def leftovers(node: JobNode) -> list[str]:
     """Anything of weights on the node's disk."""
     return [str(path.relative_to(node.state)) for path in node.state.rglob("*") if path.name == WEIGHTS]
@@ -162,7 +150,8 @@ def test_a_flipped_byte_in_the_store_is_refused_by_the_node_that_receives_it(
     version = checkpoint_register(job.id, step)
     _, second = fleet(1)
     cordon("gpu-1")
-    piece = flip(job, step)
+    piece = weights_of(job, step)[0]
+    flip(piece)
 
     damaged = f"{WEIGHTS}: a piece of {len(piece_store().read(piece))} bytes does not have the hash {piece}"
     job_requeue(job.id, reason="on")
