@@ -42,8 +42,9 @@ def fleet(tmp_path: Path, settings: Any) -> Iterator[Fleet]:
 
     def start(num_nodes: int) -> list[JobNode]:
         for number in range(len(made) + 1, len(made) + num_nodes + 1):
-            node = JobNode(tmp_path / f"gpu-{number}").start()
-            made.append(node)
+            node = JobNode(tmp_path / f"gpu-{number}")
+            made.append(node)  # before it starts: a test that is broken off must leave no process
+            node.start()
             entry = {"name": f"gpu-{number}", "url": f"http://127.0.0.1:{node.port}", "secret": ""}
             settings.SVEND_NODES = [*settings.SVEND_NODES, entry]
         return made
