@@ -147,7 +147,7 @@ class _Appender:
                 self.has_ended_a_rank = True
                 if not isinstance(event, wire.JobFailed):
                     self.job.step = event.step
-            case wire.Log():
+            case wire.Log() | wire.Alert():
                 pass
             case _:
                 assert_never(event)

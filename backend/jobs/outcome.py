@@ -24,6 +24,7 @@ from backend.nodes.services import node_is_lost
 PEER_LOST_WAIT = timedelta(seconds=15)
 STORING_WAIT = timedelta(minutes=10)  # for uploads after the end; a node that is lost is not waited for
 LOSSES_MAX = 10  # in a row without a new checkpoint: then a person should look
+RENDEZVOUS_LOSSES_MAX = 2  # nodes that could not reach each other thrice will not do so alone
 RETRY_SECONDS_FIRST = 2
 RETRY_SECONDS_MAX = 30  # with a tick and the start of a process: back at work 45 s after the death
 
@@ -31,7 +32,7 @@ S = Job.Status
 Outcome = Attempt.Outcome
 
 # Not the user's fault, and likely gone on the next try.
-INFRASTRUCTURE = frozenset({"killed", "peer_lost", "disk_full"})
+INFRASTRUCTURE = frozenset({"killed", "peer_lost", "rendezvous_failed", "disk_full"})
 RUNNING = (S.PLACING, S.STARTING, S.RUNNING, S.PAUSED)
 
 
@@ -157,7 +158,9 @@ def _job_settle(job: Job, attempt: Attempt) -> None:
 
 
 def _after_failure(job: Job, failure: Failure) -> None:
-    if failure.cause in INFRASTRUCTURE:
+    if failure.cause == "rendezvous_failed" and job.losses >= RENDEZVOUS_LOSSES_MAX:
+        _fail(job, failure)
+    elif failure.cause in INFRASTRUCTURE:
         _after_loss(job, f"{failure.cause}: {failure.message}")
     elif failure.cause == "code_error" and job.retries_used < job.retries_max:
         tries = f"retry {job.retries_used + 1} of {job.retries_max}"

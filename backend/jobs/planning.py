@@ -5,6 +5,7 @@ Both ask a node, which alone knows its device and its data. Not here: placing (p
 
 import shlex
 from typing import Any
+from urllib.parse import urlsplit
 
 from backend.core.artifacts import signed_for_reading
 from backend.core.errors import ApplicationError, ServiceUnavailable
@@ -14,8 +15,8 @@ from backend.jobs.services import spec_parse
 from backend.nodes.client import NodeClient, NodeRefused, NodeUnreachable
 from backend.nodes.models import Node
 from backend.nodes.services import node_address, nodes_ready_for_jobs
-from gpu_node.protocol.job_spec import GenerateSpec, JobSpec, Objective
-from gpu_node.protocol.plan import Plan, PlanRequest, Preview, PreviewRequest
+from gpu_node.protocol.job_spec import GenerateSpec, JobSpec, Objective, TrainSpec
+from gpu_node.protocol.plan import Plan, PlanCheck, PlanRequest, Preview, PreviewRequest
 
 MILLISECONDS_PER_HOUR = 3_600_000
 
@@ -24,13 +25,14 @@ class NoNode(ServiceUnavailable):
     code = "no_node"
 
 
-def _node(name: str) -> Node:
+def _nodes(name: str) -> list[Node]:
+    """Those that take jobs now, the named one first."""
     ready = nodes_ready_for_jobs()
-    if name:
-        ready = [node for node in ready if node.name == name]
+    if name and name not in [node.name for node in ready]:
+        raise NoNode(f"The node {name!r} takes no jobs now.")
     if not ready:
-        raise NoNode(f"The node {name!r} takes no jobs now." if name else "No node takes jobs now.")
-    return ready[0]
+        raise NoNode("No node takes jobs now.")
+    return sorted(ready, key=lambda node: node.name != name)
 
 
 async def _asked(node: Node, request: PlanRequest | PreviewRequest) -> Plan | Preview:
@@ -45,9 +47,14 @@ async def _asked(node: Node, request: PlanRequest | PreviewRequest) -> Plan | Pr
 
 async def job_plan(*, spec: dict[str, Any], node_name: str) -> dict[str, Any]:
     parsed = spec_parse(spec)
-    node = await service_call(_node, node_name)
+    nodes = await service_call(_nodes, node_name)
+    node = nodes[0]
     plan = await _asked(node, PlanRequest(spec=parsed))
     assert isinstance(plan, Plan)
+    if isinstance(parsed, TrainSpec) and parsed.num_nodes > 1:
+        others = [check for check in plan.checks if check.name != "rendezvous"]
+        met = await _rendezvous_check(parsed, nodes)
+        plan = plan.model_copy(update={"checks": [*others, met]})
     price = node.price_nano_usd_per_hour * getattr(parsed, "num_nodes", 1)
     cost = None
     if plan.seconds_estimated is not None:
@@ -63,12 +70,31 @@ async def job_plan(*, spec: dict[str, Any], node_name: str) -> dict[str, Any]:
     }
 
 
+async def _rendezvous_check(spec: TrainSpec, nodes: list[Node]) -> PlanCheck:
+    """Whether the gang's nodes are there, and each can reach the first: each is asked to try."""
+    first, others = nodes[0], nodes[1 : spec.num_nodes]
+    if len(nodes) < spec.num_nodes:
+        message = f"needs {spec.num_nodes} nodes at once; {len(nodes)} take jobs now"
+        return PlanCheck(name="rendezvous", is_ok=False, message=message, cure="add a node, or lower num_nodes")
+    url = urlsplit(first.url)
+    port = url.port or (443 if url.scheme == "https" else 80)
+    asked = PlanRequest(spec=spec, master_host=url.hostname or "", master_port=port)
+    for node in others:
+        plan = await _asked(node, asked)
+        assert isinstance(plan, Plan)
+        for check in plan.checks:
+            if check.name == "rendezvous" and not check.is_ok:
+                return check.model_copy(update={"message": f"{node.name} {check.message}"})
+    names = ", ".join(node.name for node in others)
+    return PlanCheck(name="rendezvous", is_ok=True, message=f"{names} can reach {first.name}, which would be rank 0")
+
+
 async def job_preview(*, data: dict[str, Any], objective: Objective, num_rows: int, node_name: str) -> dict[str, Any]:
     spec = spec_parse({"kind": "generate", "data": data})
     assert isinstance(spec, GenerateSpec)
     inputs = await service_call(inputs_of, spec)
     file = await service_call(signed_for_reading, inputs["data"]) if "data" in inputs else None
-    node = await service_call(_node, node_name)
+    node = (await service_call(_nodes, node_name))[0]
     request = PreviewRequest(data=spec.data, objective=objective, file=file, num_rows=num_rows)
     preview = await _asked(node, request)
     return {**preview.model_dump(mode="json"), "node_name": node.name}

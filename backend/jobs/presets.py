@@ -26,6 +26,17 @@ PRESETS: tuple[tuple[str, str, JobSpec], ...] = (
         TrainSpec(parent="svend-nano", num_steps=200, adamw_learning_rate=3e-4, muon_learning_rate=0.002),
     ),
     (
+        "Train a verifier",
+        "A critic for svend-nano: it scores reasoning as it is written. Half of its rows are spoilt on purpose.",
+        TrainSpec(
+            objective="verifier",
+            parent="svend-nano",
+            num_steps=200,
+            adamw_learning_rate=3e-4,
+            muon_learning_rate=0.002,
+        ),
+    ),
+    (
         "Pretrain 500m, smoke test",
         "Ten minutes on one GPU: does this machine train at all?",
         TrainSpec(

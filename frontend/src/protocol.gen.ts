@@ -22,6 +22,7 @@ export type JobEvent =
   | JobStarted
   | Metric
   | Log
+  | Alert
   | Checkpoint
   | CheckpointUploaded
   | Eval
@@ -37,6 +38,13 @@ export type JobSpec =
   | GenerateSpec
   | ExportSpec
   | QuantizeSpec;
+
+export interface Alert {
+  type: "alert";
+  kind: "non_finite" | "spike" | "stall";
+  step: number;
+  message: string;
+}
 
 export interface BranchOpen {
   type: "branch.open";
@@ -149,7 +157,7 @@ export interface JobCancelled {
 
 export interface JobFailed {
   type: "job.failed";
-  cause: "out_of_memory" | "non_finite_loss" | "bad_data" | "bad_spec" | "bad_input" | "disk_full" | "peer_lost" | "code_error" | "killed";
+  cause: "out_of_memory" | "non_finite_loss" | "bad_data" | "bad_spec" | "bad_input" | "disk_full" | "peer_lost" | "rendezvous_failed" | "code_error" | "killed";
   message: string;
   cure: string;
 }
@@ -264,6 +272,8 @@ export interface PlanCheck {
 
 export interface PlanRequest {
   spec: JobSpec;
+  master_host: string;
+  master_port: number;
 }
 
 export interface Preview {
@@ -377,6 +387,8 @@ export interface TrainSpec {
   data: DataSpec;
   num_steps: number;
   batch_tokens: number;
+  accumulation_steps: number;
+  is_recomputing: boolean;
   muon_learning_rate: number;
   adamw_learning_rate: number;
   warmup_steps: number;

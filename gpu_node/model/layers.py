@@ -12,6 +12,7 @@ from typing import Protocol
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from gpu_node.model.config import ModelConfig, RopeScaling
 
@@ -125,8 +126,20 @@ class Block(nn.Module):
         self.self_attn = Attention(config, layer)
         self.post_attention_layernorm = RMSNorm(config.width, config.norm_eps)
         self.mlp = SwiGLU(config)
+        self.is_recomputing = False  # keeps only its input for the backward pass, and computes the rest again there
 
     def forward(
+        self, x_BTC: Tensor, rope: tuple[Tensor, Tensor], cache: Cache | None, mask_B1TS: Tensor | None
+    ) -> Tensor:
+        if self.is_recomputing and cache is None and torch.is_grad_enabled():
+            # Inside the block, so that a sharded one gathers its weights around both passes. Nothing here is random.
+            again: Tensor = checkpoint(
+                self._forward, x_BTC, rope, None, mask_B1TS, use_reentrant=False, preserve_rng_state=False
+            )
+            return again
+        return self._forward(x_BTC, rope, cache, mask_B1TS)
+
+    def _forward(
         self, x_BTC: Tensor, rope: tuple[Tensor, Tensor], cache: Cache | None, mask_B1TS: Tensor | None
     ) -> Tensor:
         x_BTC = x_BTC + self.self_attn(self.input_layernorm(x_BTC), rope, cache, mask_B1TS)

@@ -27,6 +27,7 @@ FailureCause = Literal[
     "bad_input",  # a checkpoint or a file whose hash is wrong, or that lacks something
     "disk_full",
     "peer_lost",  # another rank of the gang is gone
+    "rendezvous_failed",  # the gang's nodes cannot reach each other
     "code_error",  # anything else that raised
     "killed",  # the process was ended by a signal that nobody of ours sent
 ]
@@ -60,6 +61,15 @@ class Log(Wire):
     level: LogLevel = "info"
     rank: int = 0
     text: str
+
+
+class Alert(Wire):
+    """A place on the curve that a person should look at; the job goes on, or says itself that it does not."""
+
+    type: Literal["alert"] = "alert"
+    kind: Literal["non_finite", "spike", "stall"]
+    step: int  # the last one that was told
+    message: str
 
 
 class Checkpoint(Wire):
@@ -116,6 +126,7 @@ JobEvent = Annotated[
     JobStarted
     | Metric
     | Log
+    | Alert
     | Checkpoint
     | CheckpointUploaded
     | Eval

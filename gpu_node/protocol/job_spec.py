@@ -14,6 +14,7 @@ from gpu_node.protocol.manifest import SignedManifest
 
 STEPS_MAX = 10_000_000
 BATCH_TOKENS_MAX = 4_194_304
+ACCUMULATION_MAX = 1_024
 ROW_TOKENS_MAX = 32_768
 ROWS_MAX = 100_000_000
 WORLD_SIZE_MAX = 1024
@@ -48,6 +49,10 @@ class TrainSpec(Wire):
     data: DataSpec = DataSpec()
     num_steps: int = Field(default=200, ge=1, le=STEPS_MAX, description="Optimiser steps")
     batch_tokens: int = Field(default=4096, ge=64, le=BATCH_TOKENS_MAX, description="Tokens of a step, over all ranks")
+    accumulation_steps: int = Field(
+        default=1, ge=1, le=ACCUMULATION_MAX, description="Turns in which a step's tokens are read: less memory"
+    )
+    is_recomputing: bool = Field(default=False, description="Compute activations twice: less memory, a third slower")
     muon_learning_rate: float = Field(default=0.008, gt=0, le=1, description="Of the matrices")
     adamw_learning_rate: float = Field(default=1.2e-3, gt=0, le=1, description="Of embeddings and norms")
     warmup_steps: int = Field(default=20, ge=0, le=STEPS_MAX)
@@ -65,6 +70,11 @@ class TrainSpec(Wire):
             raise ValueError(
                 f"data.row_tokens_max {self.data.row_tokens_max} exceeds batch_tokens {self.batch_tokens}: "
                 "a row must fit a step"
+            )
+        if self.data.row_tokens_max * self.accumulation_steps > self.batch_tokens:
+            raise ValueError(
+                f"accumulation_steps {self.accumulation_steps} leaves {self.batch_tokens // self.accumulation_steps} "
+                f"tokens a turn, below data.row_tokens_max {self.data.row_tokens_max}: a row must fit a turn"
             )
         if self.warmup_steps >= self.num_steps:
             raise ValueError(f"warmup_steps {self.warmup_steps} must be below num_steps {self.num_steps}")

@@ -12,7 +12,11 @@ PREVIEW_ROWS_MAX = 20
 
 
 class PlanRequest(Wire):
+    """`master_host` and `master_port`: where rank 0's node of a gang answers, for a node that will have to reach it."""
+
     spec: JobSpec
+    master_host: str = Field(default="", max_length=255)  # empty: this node would be rank 0, or there is no gang
+    master_port: int = Field(default=0, ge=0, lt=65536)
 
 
 class MemoryPart(Wire):

@@ -47,6 +47,7 @@ READ_BYTES_MAX = 16 * 1024 * 1024  # of one attempt's log at a tick; no line is 
 CHECKPOINTS_KEPT = 2  # uploaded ones on this disk: a resume on this node fetches nothing it may have lost
 CHECKPOINTS_WAITING_MAX = 8  # not yet uploaded: a store that is away must not fill this disk
 ATTEMPT_KEEP_SECONDS = 86_400.0  # after its end; by then what is to be kept lies in the store
+UPLOAD_AGAIN_SECONDS = 10.0  # after the tries at a piece: from a store that was away nobody else asks for so soon
 LEAVE_SECONDS_MAX = 30.0  # an ended or killed attempt's processes are gone by then
 
 _NAME = re.compile(r"^(?P<job_id>[A-Za-z0-9_-]{1,64})\.(?P<epoch>[0-9]{1,9})$")
@@ -388,14 +389,23 @@ class JobService:
         name = signed.manifest.sha256
         step = attempt.checkpoints.get(name, 0)
         folder = self._artifact(attempt, step)
-        try:
-            async with session_open() as session:
-                await send(session, signed, folder)
-        except (TransferFailed, WrongHash, OSError) as error:
-            text = f"the checkpoint of step {step} could not be uploaded: {error}"
-            self._tell(attempt, Log(level="error", text=text))
-        else:
-            self._tell(attempt, CheckpointUploaded(step=step, manifest_sha256=name))
+        told = ""
+        while True:
+            try:
+                async with session_open() as session:
+                    await send(session, signed, folder)
+            except (TransferFailed, WrongHash, OSError) as error:
+                text = f"the checkpoint of step {step} could not be uploaded: {error}"
+                if text != told:
+                    self._tell(attempt, Log(level="error", text=text))
+                told = text
+                # A folder that changed or is gone stays so; a store that is away comes back, and then takes it.
+                if not isinstance(error, TransferFailed) or time.time() * 1000 > signed.expires_ms:
+                    break
+            else:
+                self._tell(attempt, CheckpointUploaded(step=step, manifest_sha256=name))
+                break
+            await asyncio.sleep(UPLOAD_AGAIN_SECONDS)
         (attempt.folder.uploads / f"{name}.json").unlink(missing_ok=True)
 
     def _artifact(self, attempt: Attempt, step: int) -> Path:

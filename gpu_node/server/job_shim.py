@@ -1,6 +1,6 @@
 """`python -m gpu_node.server.job_shim FOLDER`: watches over one attempt of a job, and outlives the node's server.
 
-    1. fetches and verifies the inputs
+    1. meets the other nodes of its gang, fetches and verifies the inputs
     2. starts the job's process, or torchrun with static ranks and no restarts: those belong to the platform
     3. passes on what is asked of it, turns its output into log frames
     4. writes the end that the process could not write itself, then exit.json
@@ -18,16 +18,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gpu_node.protocol.job_frames import JobCancelled, JobFailed, JobPaused, JobResumed, Log, LogLevel
+from gpu_node.protocol.job_frames import Alert, JobCancelled, JobFailed, JobPaused, JobResumed, Log, LogLevel
 from gpu_node.protocol.job_spec import JobOrder, TrainSpec
+from gpu_node.server.gang_door import GangApart, gang_met
 from gpu_node.server.transfer import TransferFailed, WrongHash, fetch_through_outages, session_open
 from gpu_node.training.attempt_folder import AttemptFolder, Control, JobExit
 from gpu_node.training.job_errors import failure_of
-from gpu_node.training.job_frames import JobLog, has_terminal, text_cut
+from gpu_node.training.job_frames import JobLog, has_terminal, last_step, text_cut
 from gpu_node.training.run_job import die_with_parent
 
 POLL_SECONDS = 0.2  # how soon a request reaches the job
@@ -36,6 +37,8 @@ OUTPUT_BYTES_MAX = 16 * 1024 * 1024  # of a job's prints; what comes after is dr
 READ_BYTES = 65_536
 # A last checkpoint of a large model takes minutes; what is not done by then is ended.
 STOP_SECONDS_MAX = 600.0
+# Longer than a step or a checkpoint of a model that its node fits; shorter than a rank waits for a peer.
+STALL_SECONDS = 300.0
 DISK_SPARE_BYTES = 256 * 1024 * 1024  # left free beside the inputs
 GATHER_SECONDS_MAX = 120  # for all nodes of a gang to reach rank 0
 
@@ -96,6 +99,9 @@ class Shim:
     attempt: AttemptFolder
     _done: Control = field(init=False, default="run")  # the last request that was passed on
     _stop_at: float = field(init=False, default=float("inf"))
+    _told_bytes: int = field(init=False, default=-1)  # of the job's log, when it last grew
+    _told_at: float = field(init=False, default=0.0)
+    _is_stalled: bool = field(init=False, default=False)  # and said so
 
     def __post_init__(self) -> None:
         self.log = JobLog(self.attempt.frames, echo=False)
@@ -109,9 +115,11 @@ class Shim:
     def prepare(self) -> bool:
         """False when the attempt ended here."""
         try:
-            asyncio.run(self._inputs_fetch())
+            asyncio.run(self._unless_stopped(self._gang_prepare()))
+        except GangApart as error:
+            self.end(JobFailed(cause=error.cause, message=str(error), cure=error.cure))
         except WrongHash as error:
-            self.end(JobFailed(cause="bad_input", message=str(error), cure="upload this input anew"))
+            self.end(JobFailed(cause="bad_input", message=str(error), cure="store it anew, or take another one"))
         except TransferFailed as error:
             self.end(JobFailed(cause="bad_input", message=str(error), cure="try again: the store may be back"))
         except _Stopped:
@@ -119,6 +127,21 @@ class Shim:
         else:
             return True
         return False
+
+    async def _unless_stopped(self, work: Coroutine[None, None, None]) -> None:
+        working = asyncio.create_task(work)
+        while not (await asyncio.wait([working], timeout=POLL_SECONDS))[0]:
+            if self.attempt.control in ("stop", "kill"):
+                working.cancel()
+                await asyncio.wait([working])
+                raise _Stopped
+        working.result()
+
+    async def _gang_prepare(self) -> None:
+        place = self.attempt.order.rendezvous
+        async with gang_met(place, self.attempt.path.name, lambda text: self.log.append(Log(text=text))) as gang:
+            await self._inputs_fetch()
+            await gang.ready()
 
     async def _inputs_fetch(self) -> None:
         inputs = self.attempt.order.inputs
@@ -137,7 +160,10 @@ class Shim:
                     if self.attempt.control in ("stop", "kill"):
                         fetching.cancel()
                         raise _Stopped
-                fetching.result()
+                try:
+                    fetching.result()
+                except WrongHash as error:
+                    raise WrongHash(f"the input {role!r} is damaged in the store: {error}") from error
 
     def _warn(self, text: str) -> None:
         self.log.append(Log(level="warning", text=text_cut(text)))
@@ -168,10 +194,22 @@ class Shim:
                     time.sleep(POLL_SECONDS)  # it closed its output, and lives on
                 output.flush_due()
                 self._pass_on(process, is_trainer=isinstance(order.spec, TrainSpec))
+                self.stall_watch()
         output.read(process.stdout.fileno())
         output.flush()
         self._tell_end(process.returncode, output)
         return process.returncode
+
+    def stall_watch(self) -> None:
+        """Marks a job that tells nothing for long: it cannot say so itself. Called again and again."""
+        now = time.monotonic()
+        num_bytes = self.attempt.frames.stat().st_size if self.attempt.frames.exists() else 0
+        if num_bytes != self._told_bytes or self.attempt.control != "run":
+            self._told_bytes, self._told_at, self._is_stalled = num_bytes, now, False
+        elif now - self._told_at > STALL_SECONDS and not self._is_stalled:
+            message = f"nothing was told for {STALL_SECONDS:.0f} s, not even a step"
+            self.log.append(Alert(kind="stall", step=last_step(self.attempt.frames), message=message))
+            self._told_bytes, self._is_stalled = self.attempt.frames.stat().st_size, True
 
     def _pass_on(self, process: subprocess.Popen[bytes], *, is_trainer: bool) -> None:
         """A trainer reads `control` between its steps; any other process is paused and stopped by signals."""

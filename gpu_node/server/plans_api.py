@@ -18,6 +18,7 @@ from gpu_node.data.packing import Row
 from gpu_node.data.tokenizer import tokenizer_load
 from gpu_node.protocol.plan import PlanRequest, Preview, PreviewRequest, PreviewRow, PreviewToken
 from gpu_node.reasoning.orchestrator import RunRefused
+from gpu_node.server.gang_door import master_check
 from gpu_node.server.jobs_api import body_parse
 from gpu_node.server.node import Node
 from gpu_node.server.transfer import TransferFailed, WrongHash, fetch, session_open
@@ -33,8 +34,12 @@ CODES = {"bad_data": "bad_data", "bad_input": "bad_input", "bad_spec": "invalid_
 
 async def plan(request: Request) -> Response:
     node: Node = request.app.state.node
-    spec = (await body_parse(request, PlanRequest)).spec
-    made = await asyncio.to_thread(plan_make, spec, node.room(spec))
+    asked = await body_parse(request, PlanRequest)
+    made = await asyncio.to_thread(plan_make, asked.spec, node.room(asked.spec))
+    if asked.master_host:
+        others = [check for check in made.checks if check.name != "rendezvous"]
+        reached = await master_check(asked.master_host, asked.master_port)
+        made = made.model_copy(update={"checks": [*others, reached]})
     return JSONResponse(made.model_dump(mode="json"))
 
 

@@ -62,13 +62,16 @@ async def fetch(
         raise TransferFailed(f"no URL for {len(missing)} pieces, first {missing[0]}")
     staging = folder.with_name(f".{folder.name}.partial")
     await asyncio.to_thread(_folder_make, staging)
-    for file in filter(lambda file: wants(file.path), signed.manifest.files):
-        path = staging / file.path
-        await asyncio.to_thread(_append, path, b"")
-        for piece in file.pieces:
-            data = await _piece_fetch(session, signed.urls[piece.sha256], piece, file.path)
-            await asyncio.to_thread(_append, path, data)
-    await asyncio.to_thread(staging.rename, folder)
+    try:
+        for file in filter(lambda file: wants(file.path), signed.manifest.files):
+            path = staging / file.path
+            await asyncio.to_thread(_append, path, b"")
+            for piece in file.pieces:
+                data = await _piece_fetch(session, signed.urls[piece.sha256], piece, file.path)
+                await asyncio.to_thread(_append, path, data)
+        await asyncio.to_thread(staging.rename, folder)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)  # what came is worth nothing without the rest
 
 
 async def fetch_through_outages(

@@ -41,13 +41,17 @@ class World:
         dist.broadcast(number, src=0)
         return CONTROLS[int(number.item())]
 
-    def part(self, batch: Batch, objective: str) -> tuple[Batch, float]:
-        """This rank's rows, and the factor on their mean loss that makes the ranks' average the batch's loss."""
-        if self.size == 1:
-            return batch, 1.0
-        rows = np.arange(self.rank, len(batch.ids_BT), self.size)
+    def parts(self, batch: Batch, objective: str, *, num_parts: int = 1) -> list[tuple[Batch, float]]:
+        """This rank's rows in `num_parts` turns, each with the factor on its mean loss that makes the sum over turns,
+        averaged over ranks, the batch's loss. Every rank gets as many turns: a turn is a collective call."""
+        if self.size * num_parts == 1:
+            return [(batch, 1.0)]
+        return [self._part(batch, objective, self.rank + self.size * turn, num_parts) for turn in range(num_parts)]
+
+    def _part(self, batch: Batch, objective: str, first_row: int, num_parts: int) -> tuple[Batch, float]:
+        rows = np.arange(first_row, len(batch.ids_BT), self.size * num_parts)
         is_idle = not len(rows)
-        chosen = np.zeros(1, np.int64) if is_idle else rows  # a rank without a row computes one that counts for nothing
+        chosen = np.zeros(1, np.int64) if is_idle else rows  # without a row of its own it computes one, for nothing
         part = Batch(
             ids_BT=batch.ids_BT[chosen],
             weights_BT=batch.weights_BT[chosen],

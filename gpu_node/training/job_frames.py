@@ -88,6 +88,17 @@ def has_terminal(path: Path) -> bool:
     return any(line is not None and line.event.type in JOB_TERMINAL_TYPES for line in parsed)
 
 
+def last_step(path: Path) -> int:
+    """The step that a job's log told last; 0 before the first."""
+    step = 0
+    if path.exists():
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+            for line in filter(None, map(line_parse, file.read().splitlines())):
+                step = max(step, getattr(line.event, "step", 0))
+    return step
+
+
 def text_cut(text: str) -> str:
     """The end of a text, within what one log frame may hold."""
     return text.encode()[-LOG_TEXT_BYTES_MAX:].decode("utf-8", "ignore")

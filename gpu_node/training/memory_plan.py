@@ -89,13 +89,14 @@ def memory_parts(config: ModelConfig, spec: TrainSpec, device: str) -> list[Memo
     # On a CPU the ranks of a node share its memory; a GPU holds one rank.
     here = spec.ranks_per_node if device == "cpu" else 1
     count = num_parameters(config)
-    tokens = -(-spec.batch_tokens // ranks) * here
+    # A turn holds one row at least.
+    tokens = max(-(-spec.batch_tokens // (ranks * spec.accumulation_steps)), spec.data.row_tokens_max) * here
     element = HALF_BYTES if spec.is_autocast else FLOAT_BYTES
     parts = {
         "weights": FLOAT_BYTES * count * here // ranks,
         "gradients": FLOAT_BYTES * count * here // ranks,
         "optimiser": _state_bytes(config) * here // ranks,
-        "activations": tokens * _activation_bytes(config, element),
+        "activations": tokens * _activation_bytes(config, element, is_recomputing=spec.is_recomputing),
         "logits": tokens * _logit_bytes(config, element),
         "runtime": RUNTIME_BYTES.get(device, RUNTIME_BYTES["cpu"]) * here,
     }
@@ -108,10 +109,13 @@ def _state_bytes(config: ModelConfig) -> int:
     return FLOAT_BYTES * (matrices + 2 * (num_parameters(config) - matrices))
 
 
-def _activation_bytes(config: ModelConfig, element: int) -> int:
-    """Of one token over all layers."""
+def _activation_bytes(config: ModelConfig, element: int, *, is_recomputing: bool) -> int:
+    """Of one token over all layers; recomputing keeps each layer's input, and the whole of one layer at a time."""
     heads = 2 * (config.num_heads + 2 * config.num_heads) * config.head_dim  # q, and k, v repeated, with their RoPE
-    return config.num_layers * element * (WIDTHS_KEPT * config.width + heads + 5 * config.mlp_width)
+    layer = element * (WIDTHS_KEPT * config.width + heads + 5 * config.mlp_width)
+    if is_recomputing:
+        return config.num_layers * FLOAT_BYTES * config.width + layer
+    return config.num_layers * layer
 
 
 def _logit_bytes(config: ModelConfig, element: int) -> int:
@@ -127,8 +131,8 @@ def _memory_check(spec: TrainSpec, config: ModelConfig, memory: list[MemoryPart]
     per_batch = sum(part.num_bytes for part in memory if part.name in ("activations", "logits"))
     left = room.memory_bytes - (needed - per_batch)
     fitting = int(spec.batch_tokens * left / per_batch) if left > 0 else 0
-    if fitting >= max(BATCH_TOKENS_MIN, spec.data.row_tokens_max):
-        cure = f"set batch_tokens to {fitting} or less"
+    if fitting >= max(BATCH_TOKENS_MIN, spec.data.row_tokens_max * spec.accumulation_steps):
+        cure = f"set batch_tokens to {fitting} or less, or read it in more turns: accumulation_steps"
     else:
         cure = f"{spec.model_size} does not fit on this node: take a smaller model_size or more ranks"
     return PlanCheck(name="memory", is_ok=False, message=message, cure=cure)

@@ -97,6 +97,7 @@ def trainer_make(attempt: AttemptFolder, spec: TrainSpec, log: JobLog, world: Wo
             clip_norm=spec.clip_norm,
         ),
         is_autocast=spec.is_autocast,
+        accumulation_steps=spec.accumulation_steps,
     )
     return Trainer(
         config=config,
@@ -108,6 +109,7 @@ def trainer_make(attempt: AttemptFolder, spec: TrainSpec, log: JobLog, world: Wo
             time_budget_seconds=spec.time_budget_seconds,
             checkpoint_steps=spec.checkpoint_steps,
             log_steps=max(1, spec.num_steps // METRIC_FRAMES_MAX),
+            is_recomputing=spec.is_recomputing,
         ),
         tokenizer_files=_text_files(tokenizer_folder, model.config, spec),
         control=lambda: attempt.control,

@@ -27,11 +27,14 @@ from torch import Tensor
 from gpu_node.data.packing import Batch
 from gpu_node.model.checkpoint import load_checkpoint, save_checkpoint
 from gpu_node.model.config import ModelConfig
+from gpu_node.model.layers import Block
 from gpu_node.model.transformer import Transformer
+from gpu_node.protocol.job_frames import Alert
 from gpu_node.training.attempt_folder import Control
 from gpu_node.training.distributed import World
 from gpu_node.training.folder_manifest import manifest_of
 from gpu_node.training.job_frames import JobLog
+from gpu_node.training.loss_watch import LossWatch
 from gpu_node.training.optim import OptimConfig, Optimisers, schedule_rate
 
 CONFIG_FILE = "training_config.json"
@@ -63,6 +66,7 @@ class TrainConfig:
     recipe: str = ""
     optim: OptimConfig = field(default_factory=OptimConfig)
     is_autocast: bool = True  # bf16 products, fp32 weights
+    accumulation_steps: int = 1  # turns in which a step's batch is read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +79,7 @@ class RunPace:
     evaluate_seconds: float = 120.0
     log_steps: int = 10
     is_compiled: bool = False
+    is_recomputing: bool = False  # activations are computed again for the backward pass instead of kept
     has_progress_bar: bool = False
 
 
@@ -97,6 +102,9 @@ class Trainer:
         self.log, self.pace, self.evaluate = log, pace or RunPace(), evaluate
         self.tokenizer_files = tokenizer_files
         self.control, self.world = control, world or World()
+        for module in model.modules():
+            if isinstance(module, Block):
+                module.is_recomputing = self.pace.is_recomputing
         self.world.shard(model)
         self.optimisers = Optimisers(model, config.optim, is_wide=not config.is_autocast)
         self.num_steps_done = 0
@@ -105,6 +113,7 @@ class Trainer:
         self._started = time.monotonic()
         self._saved_step: int | None = None
         self._losses: list[Tensor] = []
+        self._watch = LossWatch()
         self._gradient_norm = self._rate = 0.0
         loss = language_loss if config.objective == "language" else score_loss
         self._loss = torch.compile(loss, dynamic=True) if self.pace.is_compiled else loss
@@ -152,31 +161,42 @@ class Trainer:
         return is_complete
 
     def step(self) -> Tensor:
-        batch, scale = self.world.part(self.order.batch(self.num_steps_done), self.config.objective)
-        device = self.world.device
-        with torch.autocast(device, torch.bfloat16, enabled=self.config.is_autocast):
-            loss = self._loss(
-                self.model,
-                torch.from_numpy(batch.ids_BT).to(device),
-                torch.from_numpy(batch.weights_BT).to(device),
-                torch.from_numpy(batch.labels_BT).to(device),
-            )
-        if self.world.size > 1:
-            loss = loss * scale
-        loss.backward()
+        batch = self.order.batch(self.num_steps_done)
+        loss = self._backward(batch)
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optim.clip_norm)
-        norm, loss = self.world.whole(norm), self.world.mean(loss.detach())
+        norm, loss = self.world.whole(norm), self.world.mean(loss)
         if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
             cause = f"loss {loss.item()!r}, gradient norm {norm.item()!r} at step {self.num_steps_done}"
             cure = "lower the learning rates or the clip norm, or look at the rows of this step"
+            self.log.append(Alert(kind="non_finite", step=self.num_steps_done, message=cause))
             self.log.write("job.failed", cause="non_finite_loss", message=cause, cure=cure)
             raise NonFiniteLoss(f"{cause}; the last good state is in {self.folder}")
         self._gradient_norm = norm.item()
         self._rate = schedule_rate(self.progress, self.num_steps_done, self.config.optim)
         self.optimisers.step(self._rate)
         self.num_steps_done += 1
-        self.num_tokens += int(batch.ids_BT.size) * self.world.size
+        self.num_tokens += int(batch.ids_BT.size)
+        if said := self._watch.see(self.num_steps_done, loss.item()):
+            self.log.append(Alert(kind="spike", step=self.num_steps_done, message=said))
         return loss
+
+    def _backward(self, batch: Batch) -> Tensor:
+        """This rank's gradients of the batch, turn by turn; gives its part of the loss."""
+        device = self.world.device
+        losses = []
+        parts = self.world.parts(batch, self.config.objective, num_parts=self.config.accumulation_steps)
+        for part, scale in parts:
+            with torch.autocast(device, torch.bfloat16, enabled=self.config.is_autocast):
+                loss = self._loss(
+                    self.model,
+                    torch.from_numpy(part.ids_BT).to(device),
+                    torch.from_numpy(part.weights_BT).to(device),
+                    torch.from_numpy(part.labels_BT).to(device),
+                )
+            loss = loss * scale
+            loss.backward()
+            losses.append(loss.detach())
+        return torch.stack(losses).sum()
 
     @property
     def _is_done(self) -> bool:

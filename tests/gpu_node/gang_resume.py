@@ -6,6 +6,7 @@ Usage: python -m tests.gpu_node.gang_resume FOLDER
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -16,7 +17,7 @@ from gpu_node.model.transformer import Transformer, initialise
 from gpu_node.training.distributed import World
 from gpu_node.training.job_frames import JobLog
 from gpu_node.training.optim import OptimConfig
-from gpu_node.training.trainer import LAST_FOLDER, TrainConfig, Trainer
+from gpu_node.training.trainer import LAST_FOLDER, RunPace, TrainConfig, Trainer
 from tests.gpu_node.test_trainer import TINY, pool_of_counts
 
 CONFIG = TrainConfig(
@@ -31,12 +32,14 @@ CONFIG = TrainConfig(
 NUM_STEPS = 6
 
 
-def trainer_at(folder: Path, world: World) -> Trainer:
+def trainer_at(folder: Path, world: World, *, turns: int = 1) -> Trainer:
+    """With more turns than one it also computes its activations twice: all that saves memory at once."""
     model = Transformer(TINY)
     initialise(model, seed=7)
     order = EpochOrder(pool_of_counts(), batch_tokens=512, seed=7)
     log = JobLog(folder / f"job{world.rank}.ndjson", echo=False)
-    return Trainer(config=CONFIG, model=model, order=order, folder=folder, log=log, world=world)
+    config, pace = replace(CONFIG, accumulation_steps=turns), RunPace(is_recomputing=turns > 1)
+    return Trainer(config=config, model=model, order=order, folder=folder, log=log, world=world, pace=pace)
 
 
 def losses(trainer: Trainer) -> list[float]:
@@ -54,6 +57,7 @@ def main(folder: Path) -> None:
     resumed = trainer_at(folder / "resumed", world)
     resumed.resume(folder / "whole" / LAST_FOLDER)
     told = {"first": first, "whole": losses(whole), "resumed": losses(resumed)}
+    told["in_turns"] = losses(trainer_at(folder / "in_turns", world, turns=2))
     if world.is_first:
         (folder / "told.json").write_text(json.dumps(told))
     dist.destroy_process_group()

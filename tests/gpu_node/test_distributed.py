@@ -26,6 +26,7 @@ def test_a_gang_trains_as_one_rank_does_and_resumes_exactly(tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr[-3000:]
     told = json.loads((tmp_path / "told.json").read_text())
     assert told["resumed"] == told["whole"]
+    assert told["in_turns"] == pytest.approx(told["first"], abs=1e-5)
     alone = trainer_at(tmp_path / "alone", World())
     assert [*losses(alone), *losses(alone)] == pytest.approx([*told["first"], *told["whole"]], abs=1e-5)
     moved = trainer_at(tmp_path / "moved", World())
@@ -40,6 +41,6 @@ def test_a_rank_without_a_row_counts_for_nothing() -> None:
         labels_BT=np.zeros((1, 16), np.float32),
         groups_B=np.zeros(1, np.int16),
     )
-    parts = [World(rank=rank, size=2).part(batch, "language") for rank in range(2)]
+    parts = [part for rank in range(2) for part in World(rank=rank, size=2).parts(batch, "language")]
     assert [scale for _, scale in parts] == [2.0, 0.0]
     assert [len(part.ids_BT) for part, _ in parts] == [1, 1]

@@ -1,6 +1,7 @@
 """What a job would need is known before it starts; its rows are shown exactly as the model reads them."""
 
 import shutil
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -54,8 +55,24 @@ def test_a_nano_model_fits_a_laptop_and_13b_does_not() -> None:
 def test_a_batch_that_is_too_large_is_told_what_would_fit() -> None:
     spec = TrainSpec(model_size="1b", batch_tokens=262_144)
     cure = cure_of(plan_make(spec, H100), "memory")
-    fitting = int(cure.removeprefix("set batch_tokens to ").removesuffix(" or less"))
+    fitting = int(cure.removeprefix("set batch_tokens to ").partition(" or less")[0])
     assert plan_make(spec.model_copy(update={"batch_tokens": fitting}), H100).is_ok
+    assert plan_make(spec.model_copy(update={"accumulation_steps": 16}), H100).is_ok
+
+
+def test_recomputing_needs_less_memory() -> None:
+    spec = TrainSpec(model_size="1b", batch_tokens=65_536)
+    needed = [plan_make(spec.model_copy(update={"is_recomputing": is_it}), H100).memory for is_it in (False, True)]
+    kept, again = ({part.name: part.num_bytes for part in parts} for parts in needed)
+    assert again["activations"] < kept["activations"] / 5
+    assert again["weights"] == kept["weights"]
+
+
+def test_a_turn_must_hold_a_row() -> None:
+    with pytest.raises(
+        ValueError, match="accumulation_steps 16 leaves 256 tokens a turn, below data.row_tokens_max 512"
+    ):
+        TrainSpec(batch_tokens=4096, accumulation_steps=16)
 
 
 def test_ranks_share_the_state() -> None:
@@ -80,6 +97,20 @@ async def test_a_plan_over_the_wire(client: httpx.AsyncClient) -> None:
     assert plan.memory_available_bytes > 0
     refused = await client.put("/jobs/job_1?epoch=1", json={"spec": TrainSpec(model_size="13b").model_dump()})
     assert error_of(refused) == (422, "does_not_fit")
+
+
+async def test_a_node_says_whether_it_reaches_rank_0(client: httpx.AsyncClient) -> None:
+    async def rendezvous(port: int) -> tuple[bool, str]:
+        asked = PlanRequest(spec=TrainSpec(num_nodes=2), master_host="127.0.0.1", master_port=port)
+        plan = Plan.model_validate((await client.post("/plan", content=asked.model_dump_json())).json())
+        (check,) = [check for check in plan.checks if check.name == "rendezvous"]
+        return check.is_ok, check.message
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = int(listener.getsockname()[1])
+        assert await rendezvous(port) == (True, f"reaches rank 0's node at 127.0.0.1:{port}")
+    said = f"cannot reach rank 0's node at 127.0.0.1:{port}: Connection refused"
+    assert await rendezvous(port) == (False, said)
 
 
 async def test_a_full_disk_refuses_a_job_for_now(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:

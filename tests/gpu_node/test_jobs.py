@@ -10,10 +10,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from gpu_node.protocol.job_frames import Checkpoint, CheckpointUploaded, JobFailed, JobStarted, Metric
+from gpu_node.protocol.job_frames import Alert, Checkpoint, CheckpointUploaded, JobFailed, JobStarted, Metric
 from gpu_node.protocol.job_spec import DataSpec
 from gpu_node.protocol.manifest import SignedManifest
+from gpu_node.server import job_shim
 from gpu_node.server.job_shim import job_environment
+from gpu_node.training.attempt_folder import AttemptFolder
+from gpu_node.training.job_frames import line_parse
 from tests.gpu_node.artifact_server import Artifacts, artifacts_served
 from tests.gpu_node.job_node import JobNode, data_folder, error_of, processes_of, tiny_checkpoint, train_spec
 
@@ -263,6 +266,26 @@ def test_the_last_checkpoint_of_a_killed_server_is_still_uploaded(
     node.start()
     node.wait("job_1", lambda event: isinstance(event, CheckpointUploaded))
     assert store.has_all(made)
+
+
+def test_a_job_that_tells_nothing_for_long_is_marked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_shim, "STALL_SECONDS", 0.05)
+    attempt = AttemptFolder(tmp_path)
+    shim = job_shim.Shim(attempt)
+    shim.log.append(Metric(step=7, values={"loss": 1.0}))
+
+    def alerts_after(num_looks: int) -> list[tuple[str, int]]:
+        for _ in range(num_looks):
+            shim.stall_watch()
+            time.sleep(0.03)
+        events = [line.event for line in map(line_parse, attempt.frames.read_bytes().splitlines()) if line]
+        return [(event.kind, event.step) for event in events if isinstance(event, Alert)]
+
+    assert alerts_after(6) == [("stall", 7)]
+    shim.log.append(Metric(step=8, values={"loss": 1.0}))
+    assert alerts_after(6) == [("stall", 7), ("stall", 8)]
+    attempt.control_write("pause")
+    assert len(alerts_after(6)) == 2
 
 
 def test_a_job_sees_nothing_of_the_nodes_secrets() -> None:

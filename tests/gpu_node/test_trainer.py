@@ -24,6 +24,7 @@ from gpu_node.model.transformer import Transformer, initialise
 from gpu_node.protocol.job_frames import Metric
 from gpu_node.training.attempt_folder import Control
 from gpu_node.training.job_frames import JobLog, line_parse
+from gpu_node.training.loss_watch import LossWatch
 from gpu_node.training.optim import OptimConfig, schedule_rate
 from gpu_node.training.trainer import LAST_FOLDER, NonFiniteLoss, RunPace, TrainConfig, Trainer
 
@@ -43,7 +44,10 @@ def pool_of_counts(num_rows: int = 200) -> RowPool:
     return pool_build(rows, tokens_max=64)
 
 
-def trainer_at(folder: Path, *, num_steps: int = 30, objective: str = "language", **pace) -> Trainer:
+def trainer_at(
+    folder: Path, *, num_steps: int = 30, objective: str = "language", how: dict | None = None, **pace
+) -> Trainer:
+    """`how` is of the configuration, `pace` of the pace."""
     model_config = dataclasses.replace(TINY, has_score_head=objective == "score")
     config = TrainConfig(
         objective=objective,
@@ -52,6 +56,7 @@ def trainer_at(folder: Path, *, num_steps: int = 30, objective: str = "language"
         batch_tokens=512,
         seed=7,
         optim=OptimConfig(warmup_steps=5),
+        **(how or {}),
     )
     model = Transformer(model_config)
     initialise(model, seed=7)
@@ -93,6 +98,41 @@ def test_stop_and_resume_equals_never_stopped_bit_for_bit(tmp_path: Path) -> Non
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
+@pytest.mark.parametrize("objective", ["language", "score"])
+def test_a_batch_read_in_turns_makes_the_same_steps(tmp_path: Path, objective: str) -> None:
+    def losses(turns: int, num_steps: int) -> list[float]:
+        how = {"is_autocast": False, "accumulation_steps": turns}
+        trainer = trainer_at(tmp_path / str(turns), objective=objective, how=how)
+        return [trainer.step().item() for _ in range(num_steps)]
+
+    whole = losses(1, 5)
+    assert whole[-1] != whole[0]
+    assert losses(2, 5) == pytest.approx(whole, abs=1e-6)
+    assert losses(30, 2) == pytest.approx(whole[:2], abs=1e-6)  # more turns than rows
+
+
+def test_recomputing_keeps_less_and_changes_no_bit(tmp_path: Path) -> None:
+    def trained(is_recomputing: bool) -> tuple[Trainer, list[float], int]:
+        trainer = trainer_at(tmp_path / str(is_recomputing), is_recomputing=is_recomputing)
+        kept = 0
+
+        def count(tensor: torch.Tensor) -> torch.Tensor:
+            nonlocal kept
+            kept += tensor.nbytes
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+            losses = [trainer.step().item() for _ in range(5)]
+        return trainer, losses, kept
+
+    whole, losses, num_bytes = trained(False)
+    again, losses_again, num_bytes_again = trained(True)
+    assert losses_again == losses
+    for (name, a), b in zip(whole.model.state_dict().items(), again.model.state_dict().values(), strict=True):
+        assert torch.equal(a, b), name
+    assert num_bytes_again < 0.6 * num_bytes
+
+
 def test_a_resume_under_another_configuration_is_refused(tmp_path: Path) -> None:
     trainer_at(tmp_path, num_steps=30)
     with pytest.raises(ValueError, match="frozen with another configuration"):
@@ -107,7 +147,32 @@ def test_a_loss_that_is_no_number_stops_the_run_before_the_weights_change(tmp_pa
     with pytest.raises(NonFiniteLoss):
         trainer.train()
     assert all(torch.equal(before[name], trainer.model.state_dict()[name]) for name in before)
-    assert json.loads((tmp_path / "job.ndjson").read_text().splitlines()[-1])["event"]["type"] == "job.failed"
+    alert, failed = [json.loads(line)["event"] for line in (tmp_path / "job.ndjson").read_text().splitlines()[-2:]]
+    assert (alert["type"], alert["kind"], alert["step"]) == ("alert", "non_finite", 0)
+    assert failed["type"] == "job.failed"
+
+
+def test_a_jump_of_the_loss_is_marked_once_and_noise_is_not() -> None:
+    rng = np.random.default_rng(1)
+    curve = [2 + 3 / (step + 1) + float(rng.normal(0, 0.05)) for step in range(400)]
+    watch = LossWatch()
+    assert [step for step, loss in enumerate(curve) if watch.see(step, loss)] == []
+    curve[200:220] = [loss + 1 for loss in curve[200:220]]
+    watch = LossWatch()
+    said = {step: text for step, loss in enumerate(curve) if (text := watch.see(step, loss))}
+    assert list(said) == [200]
+    assert said[200].startswith("the loss jumped to 3.")
+
+
+def test_a_training_marks_the_step_at_which_its_loss_jumps(tmp_path: Path) -> None:
+    trainer = trainer_at(tmp_path, num_steps=60)
+    for _ in range(40):
+        trainer.step()
+    with torch.no_grad():
+        trainer.model.model.embed_tokens.weight.mul_(-3)
+    trainer.step()
+    events = [json.loads(line)["event"] for line in (tmp_path / "job.ndjson").read_text().splitlines()]
+    assert [(event["kind"], event["step"]) for event in events if event["type"] == "alert"] == [("spike", 41)]
 
 
 def test_a_time_budget_ends_the_run_with_its_state_saved(tmp_path: Path) -> None:

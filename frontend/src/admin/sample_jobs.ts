@@ -17,6 +17,8 @@ export const SPEC: TrainSpec = {
   } as Partial<DataSpec> as DataSpec,
   num_steps: 100,
   batch_tokens: 4_096,
+  accumulation_steps: 1,
+  is_recomputing: false,
   muon_learning_rate: 0.008,
   adamw_learning_rate: 0.0012,
   warmup_steps: 10,

@@ -97,6 +97,7 @@ export const a = {
       bad_input: "An input was damaged",
       disk_full: "The node's disk is full",
       peer_lost: "A node of the gang was lost",
+      rendezvous_failed: "The gang's nodes cannot reach each other",
       code_error: "The code failed",
       killed: "Its process was ended from outside",
     } as Record<string, string>,

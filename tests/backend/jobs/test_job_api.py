@@ -17,10 +17,11 @@ from backend.jobs.schedules import schedules_due
 from backend.jobs.services import job_cancel
 from backend.metering.models import UsageRecord
 from backend.nodes.fleet import node_change
+from backend.nodes.models import Node
 from backend.nodes.services import nodes_probe
 from backend.runs.models import Run
 from gpu_node.protocol import job_frames as wire
-from tests.backend.jobs.conftest import STARTED, follow, place, status, tick
+from tests.backend.jobs.conftest import STARTED, follow, fresh, place, status, tick
 from tests.backend.jobs.wire_node import manifest_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -149,6 +150,35 @@ def test_plan_and_preview_ask_a_node(node, launcher) -> None:
     assert plan["command"] == "svend train --set data.num_rows=5 --set num_steps=100"
     code, preview = launcher("post", "/api/jobs/preview", {"data": {}, "num_rows": 1})
     assert (code, preview["rows"][0]["tokens"][0]["text"]) == (200, " 1")
+
+
+def test_an_alert_is_read_by_its_step_and_changes_nothing(node, running, launcher) -> None:
+    node.emit(running.id, wire.Metric(step=7, values={"loss": 9.0}))
+    node.emit(running.id, wire.Alert(kind="spike", step=7, message="the loss jumped"))
+    follow()
+    code, page = launcher("get", f"/api/jobs/{running.id}/events?types=alert")
+    assert code == 200, page
+    (alert,) = [entry["event"] for entry in page["events"]]
+    assert (alert["kind"], alert["step"], alert["message"]) == ("spike", 7, "the loss jumped")
+    assert (status(running), fresh(running).step) == ("running", 7)
+
+
+def test_a_plan_of_a_gang_says_whether_its_nodes_reach_each_other(nodes, launcher) -> None:
+    def rendezvous(num_nodes: int) -> tuple[bool, str]:
+        code, plan = launcher("post", "/api/jobs/plan", {"spec": {**TRAIN, "num_nodes": num_nodes}})
+        assert code == 200, plan
+        (check,) = [check for check in plan["checks"] if check["name"] == "rendezvous"]
+        assert plan["is_ok"] == check["is_ok"]
+        return check["is_ok"], check["message"]
+
+    for name in ("gpu-1", "gpu-2"):
+        nodes(name)
+    tick(nodes_probe())
+    assert rendezvous(2) == (True, "gpu-2 can reach gpu-1, which would be rank 0")
+    assert rendezvous(3) == (False, "needs 3 nodes at once; 2 take jobs now")
+    Node.objects.filter(name="gpu-1").update(url="http://127.0.0.1:1")  # an address that only we can use
+    said = "gpu-2 cannot reach rank 0's node at 127.0.0.1:1: Connection refused"
+    assert rendezvous(2) == (False, said)
 
 
 def test_a_data_file_is_stored_in_two_calls_and_stays_until_deleted(store_door, launcher, monkeypatch) -> None:

@@ -211,6 +211,21 @@ def test_a_gang_of_which_a_rank_was_lost_is_placed_again(nodes, make_job) -> Non
     assert two.attempt(gang.id).calls == ["put", "cancel"]
 
 
+def test_a_gang_whose_nodes_cannot_reach_each_other_fails_at_the_third_time(nodes, make_job) -> None:
+    one, two = nodes("gpu-1"), nodes("gpu-2")
+    gang = make_job(num_nodes=2)
+    said = "node rank 1 of the gang cannot reach rank 0 at 10.0.0.5:29501: Connection refused"
+    for expected in (["queued", 1, ""], ["queued", 2, ""], ["failed", 2, said]):
+        place()
+        one.emit(gang.id, wire.JobFailed(cause="peer_lost", message="node rank 1 did not come"))
+        two.emit(gang.id, wire.JobFailed(cause="rendezvous_failed", message=said, cure="open the port"), node_rank=1)
+        follow()
+        job = fresh(gang)
+        assert [job.status, job.losses, job.failure_message] == expected
+        Job.objects.update(not_before=None)
+    assert fresh(gang).failure_cure == "open the port"
+
+
 # --- Budgets
 
 

@@ -1,68 +1,28 @@
 """Jobs on a real node: from the queue through a real training to a committed checkpoint, and through deaths."""
 
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
-
 import pytest
 
-from backend.core.artifacts import folder_keep, pieces_lacking
+from backend.core.artifacts import pieces_lacking
 from backend.jobs.follow import follow_nodes
-from backend.jobs.models import Attempt, Checkpoint, Job, Metric
-from backend.jobs.orders import place_jobs
+from backend.jobs.models import Attempt, Checkpoint, Metric
 from backend.jobs.reports import checkpoint_register
 from backend.jobs.services import job_cancel, job_pause, job_requeue, job_resume
 from backend.jobs.sweep import sweep_attempts
-from backend.model_registry.models import EvalReport, ModelVersion
+from backend.model_registry.models import EvalReport
 from backend.nodes.services import nodes_probe
 from gpu_node.protocol.manifest import Manifest
 from tests.backend.jobs.conftest import fresh, status, tick
-from tests.gpu_node.job_node import JobNode, data_folder, tiny_checkpoint
+from tests.backend.jobs.real_nodes import Fleet, fleet, spec, until
+from tests.gpu_node.job_node import JobNode
+
+__all__ = ["fleet", "spec"]  # fixtures
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(400), pytest.mark.extra]
 
-WAIT_SECONDS = 300.0  # a job's process imports torch on a busy machine
-
-
-def until(is_there: Callable[[], Any]) -> None:
-    """Ticks as beat would, until it is so."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not is_there():
-        assert time.monotonic() < deadline, [(job.status, job.status_reason) for job in Job.objects.all()]
-        tick(nodes_probe(), place_jobs(), follow_nodes(seconds_max=1), sweep_attempts())
-
 
 @pytest.fixture
-def real_node(tmp_path: Path, settings: Any) -> Iterator[JobNode]:
-    node = JobNode(tmp_path / "node").start()
-    settings.SVEND_NODES = [{"name": "gpu-1", "url": f"http://127.0.0.1:{node.port}", "secret": ""}]
-    yield node
-    node.close()
-
-
-@pytest.fixture
-def spec(store_door: str, tmp_path: Path) -> dict[str, Any]:
-    """A short training of a tiny model from a stored parent on a stored file."""
-    parent = folder_keep(tiny_checkpoint(tmp_path / "tiny"))
-    data = folder_keep(data_folder(tmp_path / "rows"))
-    ModelVersion.objects.create(
-        name="tiny",
-        role="reasoner",
-        context_tokens=128,
-        num_parameters=1,
-        vocab_size=2048,
-        manifest_sha256=parent.sha256,
-    )
-    return {
-        "parent": "tiny",
-        "data": {"source": "file", "file": data.sha256, "row_tokens_max": 64},
-        "num_steps": 8,
-        "batch_tokens": 256,
-        "warmup_steps": 2,
-        "checkpoint_steps": 4,
-        "seed": 5,
-    }
+def real_node(fleet: Fleet) -> JobNode:
+    return fleet(1)[0]
 
 
 def test_a_training_runs_from_the_queue_to_a_version_in_the_registry(real_node, spec, make_job) -> None:

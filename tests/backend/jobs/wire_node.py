@@ -20,7 +20,8 @@ from gpu_node.protocol import job_frames as wire
 from gpu_node.protocol.job_spec import JobOrder
 from gpu_node.protocol.manifest import Manifest, ManifestFile, Piece, SignedManifest
 from gpu_node.protocol.node import NodeInfo
-from gpu_node.protocol.plan import Plan, PlanCheck, Preview, PreviewRow, PreviewToken
+from gpu_node.protocol.plan import Plan, PlanCheck, PlanRequest, Preview, PreviewRow, PreviewToken
+from gpu_node.server.gang_door import master_check
 
 SECRET = "a-node-secret-for-tests"
 
@@ -259,6 +260,8 @@ class WireNode:
         return web.json_response({})
 
     async def _plan(self, request: web.Request) -> web.Response:
+        asked = PlanRequest.model_validate_json(await request.text())
+        met = [await master_check(asked.master_host, asked.master_port)] if asked.master_host else []
         plan = Plan(
             num_parameters=1000,
             memory=[],
@@ -266,7 +269,7 @@ class WireNode:
             disk_needed_bytes=1,
             disk_available_bytes=2,
             seconds_estimated=1800.0,
-            checks=[PlanCheck(name="disk", is_ok=True, message="enough")],
+            checks=[PlanCheck(name="disk", is_ok=True, message="enough"), *met],
         )
         return web.Response(text=plan.model_dump_json(), content_type="application/json")
 
