@@ -19,6 +19,8 @@ export const t = {
     docs: "API reference",
     operate: "Operate",
     jobs: "Jobs",
+    schedules: "Schedules",
+    files: "Data files",
     registry: "Registry",
     nodes: "Nodes",
     balance: "Balance",

@@ -1,7 +1,15 @@
 /** What the operator's pages say; the rest of the product's words are in ../strings.ts. */
 import { count, money } from "../format/numbers";
+import { alerts, deploy, files, node, samples, schedules } from "./strings_fleet";
 
 export const a = {
+  schedules,
+  files,
+  deploy,
+  samples,
+  alerts,
+  node,
+
   jobs: {
     title: "Jobs",
     hint: "Training, evaluation, data and exports, on the nodes that take them.",
@@ -322,12 +330,6 @@ export const a = {
       without_tools: "All, without tools",
     } as Record<string, string>,
     verdicts: { better: "better", worse: "worse", same: "no clear difference", unmeasured: "not measured" },
-    samples: "Answered differently",
-    samplesHint:
-      "The problems that one of them got and the other did not, as far as the reports keep answers.",
-    samplesNone: "No problem was answered differently, as far as the reports keep answers.",
-    filter: "Show",
-    filters: { all: "All", b_wrong: "Candidate wrong", a_wrong: "Candidate better" },
     known: "Right answer",
     right: "right",
     wrong: "wrong",

@@ -18,6 +18,7 @@ const IMPORTANT: Record<JobKind, string[]> = {
     "num_steps",
     "batch_tokens",
     "checkpoint_steps",
+    "data.source",
     "data.num_rows",
     "data.families",
   ],
@@ -45,6 +46,10 @@ export interface LaunchSearch {
   clone?: string;
   model?: string;
   parent?: string;
+  /** A stored data file, by its manifest's SHA-256. */
+  file?: string;
+  /** How many rows it has, where that is known: all of them are drawn. */
+  rows?: number;
 }
 
 /** The spec that the form opens with: a clone's, a preset's, or nothing but what the address names. */
@@ -58,6 +63,13 @@ export function specFirst(
   const base: Spec = { ...(clone?.kind === kind ? clone.spec : preset?.spec) };
   if (search.model && kind !== "train" && kind !== "generate") base.model = search.model;
   if (search.parent && kind === "train") base.parent = search.parent;
+  if (search.file && kind === "train")
+    base.data = {
+      ...(base.data as Spec | undefined),
+      source: "file",
+      file: search.file,
+      ...(search.rows ? { num_rows: search.rows } : {}),
+    };
   return base;
 }
 

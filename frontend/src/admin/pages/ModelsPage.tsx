@@ -5,6 +5,7 @@ import { useState } from "react";
 import { dateTime, utc } from "../../format/dates";
 import { countShort } from "../../format/numbers";
 import { Button } from "../../ui/Button";
+import { Dialog } from "../../ui/Dialog";
 import { Empty, ErrorNotice, Skeleton } from "../../ui/Notice";
 import { Panel } from "../../ui/Panel";
 import { AdminFrame } from "../AdminFrame";
@@ -12,6 +13,7 @@ import { aliasesQuery, versionsQuery } from "../api";
 import type { AliasRow, VersionRow } from "../api_types";
 import { BUTTON_LINK, TEXT_LINK } from "../links";
 import { intervalWords, percentWords } from "../models/compare_words";
+import { VersionNodes } from "../models/NodesDialog";
 import { a } from "../strings";
 
 export function ModelsPage() {
@@ -63,9 +65,11 @@ function Versions() {
   const versions = useQuery(versionsQuery);
   const navigate = useNavigate();
   const [chosen, setChosen] = useState<string[]>([]);
+  const [placing, setPlacing] = useState<string | null>(null);
   const rows = [...(versions.data ?? [])].sort((one, other) =>
     (other.staff?.created_at ?? "").localeCompare(one.staff?.created_at ?? ""),
   );
+  const placed = rows.find((row) => row.id === placing);
   const toggle = (id: string) =>
     setChosen(chosen.includes(id) ? chosen.filter((one) => one !== id) : [...chosen, id].slice(-2));
   const reportOf = (id: string) => rows.find((row) => row.id === id)?.staff?.reports[0]?.id;
@@ -86,7 +90,16 @@ function Versions() {
       {versions.isPending && <Skeleton lines={6} />}
       {versions.isError && <ErrorNotice error={versions.error} onRetry={() => void versions.refetch()} />}
       {versions.isSuccess && rows.length === 0 && <Empty>{a.models.empty}</Empty>}
-      {rows.length > 0 && <VersionTable rows={rows} chosen={chosen} onToggle={toggle} />}
+      {rows.length > 0 && (
+        <VersionTable rows={rows} chosen={chosen} onToggle={toggle} onNodes={(row) => setPlacing(row.id)} />
+      )}
+      <Dialog
+        title={a.deploy.of(placing ?? "")}
+        isOpen={placed !== undefined}
+        onClose={() => setPlacing(null)}
+      >
+        {placed && <VersionNodes version={placed} onClose={() => setPlacing(null)} />}
+      </Dialog>
     </Panel>
   );
 }
@@ -95,9 +108,10 @@ interface TableProps {
   rows: VersionRow[];
   chosen: string[];
   onToggle: (id: string) => void;
+  onNodes: (row: VersionRow) => void;
 }
 
-export function VersionTable({ rows, chosen, onToggle }: TableProps) {
+export function VersionTable({ rows, chosen, onToggle, onNodes }: TableProps) {
   const { columns } = a.models;
   return (
     <section aria-label={a.models.versions} tabIndex={0} className="scrolls">
@@ -122,6 +136,7 @@ export function VersionTable({ rows, chosen, onToggle }: TableProps) {
               row={row}
               isChosen={chosen.includes(row.id)}
               onToggle={() => onToggle(row.id)}
+              onNodes={() => onNodes(row)}
             />
           ))}
         </tbody>
@@ -130,7 +145,14 @@ export function VersionTable({ rows, chosen, onToggle }: TableProps) {
   );
 }
 
-function Row({ row, isChosen, onToggle }: { row: VersionRow; isChosen: boolean; onToggle: () => void }) {
+interface RowProps {
+  row: VersionRow;
+  isChosen: boolean;
+  onToggle: () => void;
+  onNodes: () => void;
+}
+
+function Row({ row, isChosen, onToggle, onNodes }: RowProps) {
   const report = row.staff?.reports[0];
   return (
     <tr className="border-b border-line align-top">
@@ -177,26 +199,31 @@ function Row({ row, isChosen, onToggle }: { row: VersionRow; isChosen: boolean; 
         )}
       </td>
       <td className="py-3 whitespace-nowrap">
-        {row.role === "reasoner" && (
-          <span className="flex justify-end gap-4">
-            <Link
-              to="/admin/jobs/new"
-              search={{ kind: "evaluate", model: row.id } as never}
-              className={TEXT_LINK}
-              aria-label={`${a.models.evaluate}: ${row.id}`}
-            >
-              {a.models.evaluate}
-            </Link>
-            <Link
-              to="/admin/promote"
-              search={{ version: row.id } as never}
-              className={TEXT_LINK}
-              aria-label={`${a.models.promote}: ${row.id}`}
-            >
-              {a.models.promote}
-            </Link>
-          </span>
-        )}
+        <span className="flex justify-end gap-4">
+          <button type="button" onClick={onNodes} className={TEXT_LINK} aria-label={a.deploy.of(row.id)}>
+            {a.deploy.column}
+          </button>
+          {row.role === "reasoner" && (
+            <>
+              <Link
+                to="/admin/jobs/new"
+                search={{ kind: "evaluate", model: row.id } as never}
+                className={TEXT_LINK}
+                aria-label={`${a.models.evaluate}: ${row.id}`}
+              >
+                {a.models.evaluate}
+              </Link>
+              <Link
+                to="/admin/promote"
+                search={{ version: row.id } as never}
+                className={TEXT_LINK}
+                aria-label={`${a.models.promote}: ${row.id}`}
+              >
+                {a.models.promote}
+              </Link>
+            </>
+          )}
+        </span>
       </td>
     </tr>
   );
