@@ -128,6 +128,7 @@ export const a = {
       learning_rate: "Learning rate",
       gradient_norm: "Gradient norm",
       tokens_per_second: "Tokens per second",
+      share_right: "Share right so far",
     } as Record<string, string>,
     smooth: "Smooth",
     smoothValue: (weight: number) => (weight === 0 ? "Raw" : `Smooth ${weight.toFixed(2)}`),
@@ -144,6 +145,7 @@ export const a = {
     asChart: "As charts",
     step: "Step",
     empty: "The curves begin with the first step.",
+    emptyOver: "It ended before its first step.",
     zoomHint: "Drag over a chart to look closer; double-click for the whole range.",
     describe: (name: string, step: number, value: string) => `${name}: ${value} at step ${count(step)}`,
     raw: (value: string) => `(raw ${value})`,
@@ -241,7 +243,7 @@ export const a = {
     none: "none",
     changed: "changed",
     preflight: "Preflight",
-    preflightHint: "Asked of a node, as it stands now.",
+    preflightHint: (node: string) => `Asked of ${node || "a node"}, as it stands now.`,
     noPlan: "Correct the settings first.",
     memory: "Memory",
     memoryOf: (needed: string, available: string) => `needs ${needed} of ${available}`,
@@ -257,6 +259,7 @@ export const a = {
       optimiser: "Optimiser",
       activations: "Activations",
       logits: "Logits",
+      runtime: "Runtime",
     } as Record<string, string>,
     checkNames: {
       memory: "Memory",
@@ -316,7 +319,7 @@ export const a = {
     title: "Compare",
     a: "Served, or before",
     b: "Candidate",
-    none: "Choose two reports.",
+    none: "Choose two reports: their shares, family by family, and their single answers then stand side by side.",
     noReports: "Nothing was measured yet. Evaluate a version first.",
     notSame: "These two answered different problems: the figures are side by side, but not like for like.",
     families: "Family by family",
@@ -376,7 +379,8 @@ export const a = {
     seed: "the first start",
     states: { waiting: "waiting for a node", effective: "in effect", failed: "failed" },
     compare: "Compare the two reports",
-    pickVersion: "Choose a version.",
+    pickVersion:
+      "Choose a version: its gates then say, each with its reason, whether it may take the place of what is served.",
   },
 
   nodes: {

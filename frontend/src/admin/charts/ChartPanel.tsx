@@ -21,19 +21,22 @@ interface ChartPanelProps {
   points: Point[];
   compared: Compared[];
   alerts: Alert[];
+  /** No further point comes. */
+  isOver?: boolean;
   onCompare: (() => void) | null;
 }
 
 const SMALL = ["learning_rate", "gradient_norm", "tokens_per_second"];
+const COUNTS = ["num_tokens", "num_problems"]; // they only count up with the steps
 const HEIGHT_LARGE = 320;
 const HEIGHT_SMALL = 150;
 const SMOOTHING_MAX = 0.99;
 const NO_MARKS: ChartMark[] = []; // small charts have no room for numbers
 
-export function ChartPanel({ points, compared, alerts, onCompare }: ChartPanelProps) {
+export function ChartPanel({ points, compared, alerts, isOver = false, onCompare }: ChartPanelProps) {
   const [view, setView] = useState<ChartView>(VIEW_FIRST);
   const [isTable, setTable] = useState(false);
-  const names = useMemo(() => metricNames(points).filter((name) => name !== "num_tokens"), [points]);
+  const names = useMemo(() => metricNames(points).filter((name) => !COUNTS.includes(name)), [points]);
   const large = names.filter((name) => name.includes("loss") || !SMALL.includes(name)).slice(0, 2);
   const marks = useMemo(
     () =>
@@ -48,25 +51,33 @@ export function ChartPanel({ points, compared, alerts, onCompare }: ChartPanelPr
   return (
     <Panel
       title={a.charts.title}
-      tools={<Tools {...{ view, setView, isTable, setTable, onCompare, numCompared: compared.length }} />}
+      tools={
+        points.length > 0 && (
+          <Tools {...{ view, setView, isTable, setTable, onCompare, numCompared: compared.length }} />
+        )
+      }
     >
-      {points.length === 0 && <p className="py-8 font-serif text-md text-soft">{a.charts.empty}</p>}
+      {points.length === 0 && (
+        <p className="py-8 font-serif text-md text-soft">{isOver ? a.charts.emptyOver : a.charts.empty}</p>
+      )}
       {points.length > 0 && isTable && <MetricTable points={points} names={names} />}
       {points.length > 0 && !isTable && (
         <>
           {large.map((name) => (
             <Metric key={name} {...{ name, points, compared, view, marks }} height={HEIGHT_LARGE} />
           ))}
-          <div className="grid grid-cols-3 gap-6 border-t border-line pt-4 max-md:grid-cols-1">
-            {small.map((name) => (
-              <Metric
-                key={name}
-                {...{ name, points, compared, view }}
-                marks={NO_MARKS}
-                height={HEIGHT_SMALL}
-              />
-            ))}
-          </div>
+          {small.length > 0 && (
+            <div className="grid grid-cols-3 gap-6 border-t border-line pt-4 max-md:grid-cols-1">
+              {small.map((name) => (
+                <Metric
+                  key={name}
+                  {...{ name, points, compared, view }}
+                  marks={NO_MARKS}
+                  height={HEIGHT_SMALL}
+                />
+              ))}
+            </div>
+          )}
           <p className="text-xs text-soft">{a.charts.zoomHint}</p>
           <AlertList alerts={alerts} />
         </>

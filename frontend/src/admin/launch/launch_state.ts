@@ -1,7 +1,7 @@
 /** What a launch begins with and what it sends: presets, clones, the job's terms. Pure. */
 import { dollarsToNano } from "../../keys/dollars";
 import type { JobDetail, JobKind, JobTerms, SpecSchema } from "../api_types";
-import { type FormField, formFields, type Spec } from "./schema_form";
+import { type FormField, type FormValues, formFields, type Spec } from "./schema_form";
 
 export const KINDS: JobKind[] = ["train", "evaluate", "generate", "export", "quantize"];
 export const isKind = (text: unknown): text is JobKind => KINDS.includes(text as JobKind);
@@ -39,6 +39,16 @@ export function fieldsOrdered(kind: JobKind, fields: FormField[]): FormField[] {
 
 export const isImportant = (kind: JobKind, field: FormField): boolean =>
   IMPORTANT[kind].includes(field.path) || field.isRequired;
+
+const OF_FAMILIES = ["data.families", "data.seed_start"];
+
+/** Fields that mean something beside the others: rows come from the families or from a file, which has its own choice. */
+export function fieldsAsked(fields: FormField[], values: FormValues): FormField[] {
+  const isOfFile = values["data.source"] === "file";
+  return fields.filter(
+    (field) => field.path !== "data.file" && !(isOfFile && OF_FAMILIES.includes(field.path)),
+  );
+}
 
 export interface LaunchSearch {
   kind?: string;

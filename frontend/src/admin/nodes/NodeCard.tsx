@@ -164,13 +164,18 @@ function Money({ node, nanoUsdPerToken }: { node: NodeRow; nanoUsdPerToken: numb
       </Fact>
       <Fact name={facts.cost}>{money(node.cost_24h_nano_usd)}</Fact>
       <Fact name={facts.margin}>
-        <span className={node.margin_24h_nano_usd < 0 ? "text-reject" : "text-accept"}>
+        <span className={marginColour(node.margin_24h_nano_usd)}>
           {node.margin_24h_nano_usd > 0 && "+"}
           {money(roundedUp(node.margin_24h_nano_usd))}
         </span>
       </Fact>
     </>
   );
+}
+
+function marginColour(nanoUsd: number): string {
+  if (nanoUsd === 0) return "";
+  return nanoUsd < 0 ? "text-reject" : "text-accept";
 }
 
 function Fact({ name, children }: { name: string; children: ReactNode }) {

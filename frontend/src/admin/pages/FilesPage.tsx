@@ -14,20 +14,24 @@ import { UploadPanel } from "../files/UploadPanel";
 import { BUTTON_LINK } from "../links";
 import { RemoveDialog } from "../RemoveDialog";
 import { a } from "../strings";
+import { useEmptyTold } from "../use_empty_told";
 
 export function FilesPage() {
   const [isUploading, setUploading] = useState(false);
+  const [isEmpty, setEmpty] = useState(true);
   return (
     <AdminFrame
       title={a.files.title}
       hint={a.files.hint}
       action={
-        <Button look="accent" onClick={() => setUploading(true)}>
-          {a.files.upload}
-        </Button>
+        !isEmpty && (
+          <Button look="accent" onClick={() => setUploading(true)}>
+            {a.files.upload}
+          </Button>
+        )
       }
     >
-      <Files onUpload={() => setUploading(true)} />
+      <Files onEmpty={setEmpty} onUpload={() => setUploading(true)} />
       <Dialog title={a.files.upload} isOpen={isUploading} onClose={() => setUploading(false)}>
         <h2 className="mb-1 font-serif text-lg font-medium">{a.files.upload}</h2>
         <UploadPanel
@@ -49,15 +53,29 @@ export function FilesPage() {
   );
 }
 
-function Files({ onUpload }: { onUpload: () => void }) {
+interface FilesProps {
+  onEmpty: (isEmpty: boolean) => void;
+  onUpload: () => void;
+}
+
+function Files({ onEmpty, onUpload }: FilesProps) {
   const files = useQuery(filesQuery);
+  useEmptyTold(files.data, onEmpty);
   const [removing, setRemoving] = useState<DataFileRow | null>(null);
   return (
     <>
       {files.isPending && <Skeleton lines={6} />}
       {files.isError && <ErrorNotice error={files.error} onRetry={() => void files.refetch()} />}
       {files.data?.length === 0 && (
-        <Empty action={<Button onClick={onUpload}>{a.files.upload}</Button>}>{a.files.empty}</Empty>
+        <Empty
+          action={
+            <Button look="accent" onClick={onUpload}>
+              {a.files.upload}
+            </Button>
+          }
+        >
+          {a.files.empty}
+        </Empty>
       )}
       {files.data && files.data.length > 0 && <FileTable rows={files.data} onRemove={setRemoving} />}
       <RemoveDialog

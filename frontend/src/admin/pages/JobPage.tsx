@@ -17,7 +17,7 @@ import { CompareDialog } from "../jobs/CompareDialog";
 import { EventsPanel } from "../jobs/EventsPanel";
 import { JobActions } from "../jobs/JobActions";
 import { type JobLog, pointsOf } from "../jobs/job_log";
-import { jobTitle, stateHint } from "../jobs/job_words";
+import { isEnded, jobTitle, stateHint } from "../jobs/job_words";
 import { LogPanel } from "../jobs/LogPanel";
 import { StatusLine } from "../jobs/StatusLine";
 import { useJob, useSeed } from "../jobs/use_job";
@@ -86,18 +86,19 @@ export function JobView({ job, log, line }: JobViewProps) {
       <Notices job={job} />
       <div className="grid grid-cols-[minmax(0,1fr)_300px] items-start gap-6 max-xl:grid-cols-1">
         <div className="flex min-w-0 flex-col gap-6">
+          {report && (
+            <Panel title={a.result.title}>
+              <FamilyTable card={report} />
+            </Panel>
+          )}
           {isCurved && (
             <ChartPanel
               points={log.points}
               compared={compare.compared}
               alerts={alerts}
+              isOver={isEnded(job)}
               onCompare={compare.open}
             />
-          )}
-          {report && (
-            <Panel title={a.result.title}>
-              <FamilyTable card={report} />
-            </Panel>
           )}
           <LogPanel jobId={job.id} log={log} />
         </div>

@@ -12,20 +12,24 @@ import { AddNodeForm } from "../nodes/AddNodeForm";
 import { NodeCard } from "../nodes/NodeCard";
 import { RemoveNodeDialog } from "../nodes/RemoveNodeDialog";
 import { a } from "../strings";
+import { useEmptyTold } from "../use_empty_told";
 
 export function NodesPage() {
   const [isAdding, setAdding] = useState(false);
+  const [isEmpty, setEmpty] = useState(true);
   return (
     <AdminFrame
       title={a.nodes.title}
       hint={a.nodes.hint}
       action={
-        <Button look="accent" onClick={() => setAdding(true)}>
-          {a.nodes.add}
-        </Button>
+        !isEmpty && (
+          <Button look="accent" onClick={() => setAdding(true)}>
+            {a.nodes.add}
+          </Button>
+        )
       }
     >
-      <NodeList onAdd={() => setAdding(true)} />
+      <NodeList onEmpty={setEmpty} onAdd={() => setAdding(true)} />
       <Dialog title={a.nodes.add} isOpen={isAdding} onClose={() => setAdding(false)}>
         <AddNodeForm onClose={() => setAdding(false)} />
       </Dialog>
@@ -33,9 +37,15 @@ export function NodesPage() {
   );
 }
 
-function NodeList({ onAdd }: { onAdd: () => void }) {
+interface NodeListProps {
+  onEmpty: (isEmpty: boolean) => void;
+  onAdd: () => void;
+}
+
+function NodeList({ onEmpty, onAdd }: NodeListProps) {
   useFleet();
   const nodes = useQuery(nodesQuery);
+  useEmptyTold(nodes.data, onEmpty);
   const { data: me } = useQuery(meQuery);
   const [removing, setRemoving] = useState<string | null>(null);
   return (
@@ -43,7 +53,15 @@ function NodeList({ onAdd }: { onAdd: () => void }) {
       {nodes.isPending && <Skeleton lines={8} />}
       {nodes.isError && <ErrorNotice error={nodes.error} onRetry={() => void nodes.refetch()} />}
       {nodes.isSuccess && nodes.data.length === 0 && (
-        <Empty action={<Button onClick={onAdd}>{a.nodes.add}</Button>}>{a.nodes.empty}</Empty>
+        <Empty
+          action={
+            <Button look="accent" onClick={onAdd}>
+              {a.nodes.add}
+            </Button>
+          }
+        >
+          {a.nodes.empty}
+        </Empty>
       )}
       {(nodes.data ?? []).map((node) => (
         <NodeCard

@@ -11,11 +11,13 @@ import { BUTTON_LINK } from "../links";
 import { RemoveDialog } from "../RemoveDialog";
 import { ScheduleTable } from "../schedules/ScheduleTable";
 import { a } from "../strings";
+import { useEmptyTold } from "../use_empty_told";
 
 export function SchedulesPage() {
+  const [isEmpty, setEmpty] = useState(true);
   return (
-    <AdminFrame title={a.schedules.title} hint={a.schedules.hint} action={<MakeLink />}>
-      <Schedules />
+    <AdminFrame title={a.schedules.title} hint={a.schedules.hint} action={!isEmpty && <MakeLink />}>
+      <Schedules onEmpty={setEmpty} />
     </AdminFrame>
   );
 }
@@ -26,8 +28,9 @@ const MakeLink = () => (
   </Link>
 );
 
-function Schedules() {
+function Schedules({ onEmpty }: { onEmpty: (isEmpty: boolean) => void }) {
   const schedules = useQuery(schedulesQuery);
+  useEmptyTold(schedules.data, onEmpty);
   const [removing, setRemoving] = useState<ScheduleRow | null>(null);
   const enable = useMutation({
     mutationFn: ({ id, isEnabled }: { id: string; isEnabled: boolean }) => scheduleEnable(id, isEnabled),
