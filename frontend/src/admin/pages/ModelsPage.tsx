@@ -114,36 +114,39 @@ interface TableProps {
 export function VersionTable({ rows, chosen, onToggle, onNodes }: TableProps) {
   const { columns } = a.models;
   return (
-    <section aria-label={a.models.versions} tabIndex={0} className="scrolls">
-      <table className="figures w-full min-w-[760px] text-left text-sm">
-        <thead>
-          <tr className="border-b border-line text-soft">
-            <th className="w-8 py-2">
-              <span className="sr-only">{a.models.compare}</span>
-            </th>
-            <th className="py-2 pr-4 font-medium">{columns.version}</th>
-            <th className="py-2 pr-4 font-medium">{columns.measured}</th>
-            <th className="py-2 pr-4 font-medium">{columns.from}</th>
-            <th className="py-2 pr-4 font-medium">{columns.nodes}</th>
-            <th className="py-2 pr-4 font-medium">{columns.made}</th>
-            <th className="py-2" />
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((row) => (
-            <Row
-              key={row.id}
-              row={row}
-              isChosen={chosen.includes(row.id)}
-              onToggle={() => onToggle(row.id)}
-              onNodes={() => onNodes(row)}
-            />
-          ))}
-        </tbody>
-      </table>
-    </section>
+    <table className="figures w-full text-left text-sm max-lg:block">
+      <caption className="sr-only">{a.models.versions}</caption>
+      <thead className="max-lg:sr-only">
+        <tr className="border-b border-line text-soft">
+          <th className="w-8 py-2">
+            <span className="sr-only">{a.models.compare}</span>
+          </th>
+          <th className="py-2 pr-4 font-medium">{columns.version}</th>
+          <th className="py-2 pr-4 font-medium">{columns.measured}</th>
+          <th className="py-2 pr-4 font-medium">{columns.from}</th>
+          <th className="py-2 pr-4 font-medium">{columns.nodes}</th>
+          <th className="py-2 pr-4 font-medium">{columns.made}</th>
+          <th className="py-2">
+            <span className="sr-only">{a.models.promote}</span>
+          </th>
+        </tr>
+      </thead>
+      <tbody className="max-lg:block max-lg:border-t max-lg:border-line">
+        {rows.map((row) => (
+          <Row
+            key={row.id}
+            row={row}
+            isChosen={chosen.includes(row.id)}
+            onToggle={() => onToggle(row.id)}
+            onNodes={() => onNodes(row)}
+          />
+        ))}
+      </tbody>
+    </table>
   );
 }
+
+const CELL = "py-3 pr-4 max-lg:p-0";
 
 interface RowProps {
   row: VersionRow;
@@ -155,8 +158,8 @@ interface RowProps {
 function Row({ row, isChosen, onToggle, onNodes }: RowProps) {
   const report = row.staff?.reports[0];
   return (
-    <tr className="border-b border-line align-top">
-      <td className="py-3">
+    <tr className="relative border-b border-line align-top max-lg:flex max-lg:flex-col max-lg:gap-1 max-lg:py-3 max-lg:pl-8">
+      <td className="py-3 max-lg:absolute max-lg:top-3 max-lg:left-0 max-lg:p-0">
         <input
           type="checkbox"
           aria-label={`${a.models.compare}: ${row.id}`}
@@ -166,14 +169,14 @@ function Row({ row, isChosen, onToggle, onNodes }: RowProps) {
           onChange={onToggle}
         />
       </td>
-      <td className="py-3 pr-4">
+      <td className={CELL}>
         <span className="font-medium">{row.id}</span>
         <span className="block text-soft">
           {[row.role, countShort(row.num_parameters), row.staff?.dtype].filter(Boolean).join(", ")}
         </span>
         {row.aliases.length > 0 && <span className="block text-accept">{row.aliases.join(", ")}</span>}
       </td>
-      <td className="py-3 pr-4 whitespace-nowrap">
+      <td className={`${CELL} whitespace-nowrap`}>
         {report ? (
           <>
             {percentWords(report)}{" "}
@@ -185,21 +188,24 @@ function Row({ row, isChosen, onToggle, onNodes }: RowProps) {
           <span className="text-soft">{a.models.notMeasured}</span>
         )}
       </td>
-      <td className="py-3 pr-4">
+      <td className={CELL}>
         <From row={row} />
       </td>
-      <td className="py-3 pr-4">
+      <td className={CELL}>
+        <span aria-hidden="true" className="text-soft lg:hidden">
+          {a.models.columns.nodes}:{" "}
+        </span>
         <Nodes row={row} />
       </td>
-      <td className="py-3 pr-4 whitespace-nowrap text-soft">
+      <td className={`${CELL} whitespace-nowrap text-soft`}>
         {row.staff && (
           <time dateTime={row.staff.created_at} title={utc(row.staff.created_at)}>
             {dateTime(row.staff.created_at)}
           </time>
         )}
       </td>
-      <td className="py-3 whitespace-nowrap">
-        <span className="flex justify-end gap-4">
+      <td className="py-3 whitespace-nowrap max-lg:p-0">
+        <span className="flex gap-4 max-md:min-h-11 max-md:items-center lg:justify-end">
           <button type="button" onClick={onNodes} className={TEXT_LINK} aria-label={a.deploy.of(row.id)}>
             {a.deploy.column}
           </button>
