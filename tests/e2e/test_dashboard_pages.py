@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, Route, StorageState, expect
+from playwright.sync_api import Browser, Page, Route, StorageState, WebSocketRoute, expect
 
 from tests.e2e.product import Product, product_started
 from tests.e2e.test_accessibility import grave_faults
@@ -278,6 +278,7 @@ class Walk:
             for name, (path, api) in FAULTY_PAGES.items():
                 page = self._page(scheme, width)
                 page.route(re.compile(rf"{api}(\?|$)"), _refused)
+                page.route_web_socket(re.compile("/ws/fleet"), _dropped)  # it would bring what the list could not
                 page.goto(path)
                 self._fault_shown(page)
                 self._look(page, f"{name}-error", scheme, width)
@@ -315,3 +316,7 @@ class Walk:
 def _refused(route: Route) -> None:
     """On to the server, with a key that it refuses: its own answer, with its own request id."""
     route.continue_(headers={**route.request.headers, "authorization": BAD_KEY})
+
+
+def _dropped(socket: WebSocketRoute) -> None:
+    socket.close()
