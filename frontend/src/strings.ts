@@ -400,7 +400,7 @@ export const t = {
     cures: {
       signIn: "Sign in again, then come back to this page.",
       missing: "It may have been deleted, or the address is wrong.",
-      server: "Try again in a minute; if it stays, give the request id to whoever runs Svend.",
+      server: "If it stays, give the request id to whoever runs Svend.",
     },
     retry: "Try again",
     missingTitle: "There is nothing here",
