@@ -274,6 +274,8 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_NAME = "csrftoken"  # read by the page, sent back as X-CSRFToken
 CSRF_FAILURE_VIEW = "backend.core.pages.csrf_failed"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576  # bytes of a request's body; a question that fits a context is far below
+# Pieces of a data file go from the operator's browser straight to the bucket, where there is one.
+_BUCKET_ORIGINS = [SVEND_S3_ENDPOINT or "https://*.amazonaws.com"] if SVEND_ARTIFACTS else []
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
@@ -282,7 +284,7 @@ CONTENT_SECURITY_POLICY = {
         "style-src-attr": [UNSAFE_INLINE],  # KaTeX places its boxes by style attributes
         "img-src": [SELF, "data:"],
         "font-src": [SELF, "data:"],
-        "connect-src": [SELF],
+        "connect-src": [SELF, *_BUCKET_ORIGINS],
         "object-src": [NONE],
         "base-uri": [SELF],
         "frame-ancestors": [NONE],

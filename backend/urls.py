@@ -36,6 +36,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/aliases", promotion_apis.AliasListApi.as_view()),
     path("api/reports", promotion_apis.ReportListApi.as_view()),
     path("api/reports/compare", promotion_apis.ReportCompareApi.as_view()),
+    path("api/reports/samples", promotion_apis.ReportSamplesApi.as_view()),
     path("api/reports/<int:report_id>", promotion_apis.ReportDetailApi.as_view()),
     path("api/runs/<str:run_id>", runs.RunDetailApi.as_view()),
     path("api/runs/<str:run_id>/events", runs.RunEventsApi.as_view()),

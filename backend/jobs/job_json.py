@@ -122,8 +122,17 @@ def event_json(event: JobEvent, *, epoch: int) -> dict[str, Any]:
         "node_rank": event.node_rank,
         "node_seq": event.node_seq,
         "at": time_json(event.at),
-        "event": event.event,
+        "event": _without_traces(event),
     }
+
+
+def _without_traces(event: JobEvent) -> dict[str, Any]:
+    """An evaluation keeps how each problem was answered: megabytes that /api/reports/samples gives page by page."""
+    whole: dict[str, Any] = event.event
+    if event.type != "eval" or "problems" not in whole["result"]:
+        return whole
+    problems = [{name: value for name, value in p.items() if name != "trace"} for p in whole["result"]["problems"]]
+    return {**whole, "result": {**whole["result"], "problems": problems}}
 
 
 def metric_columns(rows: list[Metric], *, names: list[str], num_rows_total: int) -> dict[str, Any]:
@@ -155,7 +164,7 @@ def checkpoint_json(checkpoint: Checkpoint, *, epoch: int, keep_reasons: list[st
     }
 
 
-def schedule_json(schedule: Schedule) -> dict[str, Any]:
+def schedule_json(schedule: Schedule, *, last_job: Job | None) -> dict[str, Any]:
     return {
         "id": schedule.id,
         "name": schedule.name,
@@ -165,5 +174,8 @@ def schedule_json(schedule: Schedule) -> dict[str, Any]:
         "every_seconds": schedule.every_seconds,
         "next_at": time_json(schedule.next_at),
         "is_enabled": schedule.is_enabled,
+        "last_error": schedule.last_error,
+        "last_job": last_job
+        and {"id": last_job.id, "status": last_job.status, "created_at": time_json(last_job.created_at)},
         "created_at": time_json(schedule.created_at),
     }

@@ -18,7 +18,8 @@ ENDED_STATUSES = ("succeeded", "failed", "cancelled")
 
 
 class Schedule(models.Model):
-    """Makes a job each `every_seconds`. `next_at` is the due time; beat's tick finds it."""
+    """Makes a job each `every_seconds`. `next_at` is the due time; beat's tick finds it. `last_error` says why the
+    last due time made none."""
 
     id = models.CharField(primary_key=True, max_length=ID_CHARS_MAX)
     account = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+")
@@ -29,6 +30,7 @@ class Schedule(models.Model):
     every_seconds = models.PositiveIntegerField()
     next_at = models.DateTimeField()
     is_enabled = models.BooleanField(default=True)
+    last_error = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -303,12 +305,14 @@ class FollowCursor(models.Model):
 
 
 class DataFile(models.Model):
-    """A file that somebody stored for jobs to train on; its pieces stay while the row does."""
+    """A file of JSON lines that somebody stored for jobs to train on; its pieces stay while the row does."""
 
     manifest_sha256 = models.CharField(primary_key=True, max_length=64)
     account = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=200)
     num_bytes = models.BigIntegerField()
+    num_rows = models.PositiveIntegerField(null=True)  # None: too large to be looked through when it was stored
+    columns = models.JSONField(default=list)
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:

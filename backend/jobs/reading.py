@@ -187,14 +187,21 @@ def checkpoints_read(job_id: str) -> list[dict[str, Any]]:
 
 
 def schedules_read() -> list[dict[str, Any]]:
-    return [schedule_json(schedule) for schedule in Schedule.objects.order_by("name", "id")[:SCHEDULES_MAX]]
+    return _schedules_dump(list(Schedule.objects.order_by("name", "id")[:SCHEDULES_MAX]))
 
 
 def schedule_read(schedule_id: str) -> dict[str, Any]:
-    schedule = Schedule.objects.filter(id=schedule_id).first()
-    if schedule is None:
+    """Raises NotFound."""
+    found = _schedules_dump(list(Schedule.objects.filter(id=schedule_id)))
+    if not found:
         raise NotFound(f"There is no schedule {schedule_id!r}.", code="schedule_not_found")
-    return schedule_json(schedule)
+    return found[0]
+
+
+def _schedules_dump(schedules: list[Schedule]) -> list[dict[str, Any]]:
+    jobs = Job.objects.filter(schedule__in=schedules).order_by("schedule_id", "-created_at").distinct("schedule_id")
+    newest = {job.schedule_id: job for job in jobs}
+    return [schedule_json(schedule, last_job=newest.get(schedule.id)) for schedule in schedules]
 
 
 def last_seq(job_id: str) -> int:

@@ -194,6 +194,12 @@ class JobPreviewSerializer(Fields):
     rows = PreviewRowSerializer(many=True)
 
 
+class ScheduleJobSerializer(Fields):
+    id = serializers.CharField()
+    status = serializers.ChoiceField(Job.Status.choices)
+    created_at = serializers.DateTimeField()
+
+
 class ScheduleSerializer(Fields):
     id = serializers.CharField()
     name = serializers.CharField()
@@ -203,6 +209,8 @@ class ScheduleSerializer(Fields):
     every_seconds = serializers.IntegerField()
     next_at = serializers.DateTimeField()
     is_enabled = serializers.BooleanField()
+    last_error = serializers.CharField(help_text="why its last due time made no job")
+    last_job = ScheduleJobSerializer(allow_null=True)
     created_at = serializers.DateTimeField()
 
 
@@ -210,6 +218,8 @@ class DataFileSerializer(Fields):
     sha256 = serializers.CharField(help_text="of the manifest: what spec.data.file names")
     name = serializers.CharField()
     num_bytes = serializers.IntegerField()
+    num_rows = serializers.IntegerField(allow_null=True, help_text="null: too large to be looked through")
+    columns = serializers.ListField(child=serializers.CharField())
     created_at = serializers.DateTimeField()
 
 

@@ -28,12 +28,14 @@ from backend.model_registry.reports import (
     families_compare,
     report_get,
     reports_newest,
-    samples_compare,
 )
+from backend.model_registry.samples import SHOWN, samples_compare, samples_shown
 from backend.model_registry.services import version_get
 
 PROMOTIONS_SHOWN_MAX = 100
 REPORTS_SHOWN_MAX = 100
+SAMPLES_PAGE_MAX = 50  # each with two traces of up to 16 KiB
+SAMPLES_OFFSET_MAX = 1_000_000  # far beyond what a report keeps
 ALIAS_PATTERN = r"^[a-z0-9][a-z0-9._-]*$"
 
 
@@ -101,10 +103,14 @@ class ComparedSerializer(serializers.Serializer[object]):
 class SampleAnswerSerializer(serializers.Serializer[object]):
     is_right = serializers.BooleanField(allow_null=True)
     given = serializers.CharField(allow_null=True)
+    trace = serializers.ListField(
+        child=serializers.DictField(), allow_null=True, help_text="its run's events; null: the report kept none"
+    )
 
 
 class SamplePairSerializer(serializers.Serializer[object]):
     family = serializers.CharField()
+    mode = serializers.CharField(help_text="own or held_out wording, no_tools; empty: not said")
     question = serializers.CharField()
     known = serializers.CharField()
     a = SampleAnswerSerializer()
@@ -117,6 +123,12 @@ class ComparisonSerializer(serializers.Serializer[object]):
     is_same_problems = serializers.BooleanField()
     totals = ComparedSerializer(many=True)
     families = ComparedSerializer(many=True)
+
+
+class SamplesSerializer(serializers.Serializer[object]):
+    num_kept = serializers.IntegerField(help_text="problems that one of the two reports keeps")
+    num_found = serializers.IntegerField(help_text="those that fit what was asked for")
+    families = serializers.ListField(child=serializers.CharField())
     samples = SamplePairSerializer(many=True)
 
 
@@ -210,7 +222,7 @@ class ReportDetailApi(APIView):
 
 
 class ReportCompareApi(APIView):
-    """Two reports, family by family and answer by answer."""
+    """Two reports, family by family."""
 
     @extend_schema(
         parameters=[OpenApiParameter("a", int, required=True), OpenApiParameter("b", int, required=True)],
@@ -220,6 +232,34 @@ class ReportCompareApi(APIView):
         staff_of(request)
         a, b = report_get(_report_id(request, "a")), report_get(_report_id(request, "b"))
         return Response(ComparisonSerializer(_comparison(a, b)).data)
+
+
+class ReportSamplesApi(APIView):
+    """What two versions answered to the same problems, a page at a time. Reports never change, so pages hold still."""
+
+    class Query(serializers.Serializer[Any]):
+        a = serializers.IntegerField(min_value=1)
+        b = serializers.IntegerField(min_value=1)
+        show = serializers.ChoiceField(SHOWN, default="differ")
+        family = serializers.CharField(max_length=NAME_CHARS_MAX, required=False, allow_blank=True, default="")
+        offset = serializers.IntegerField(min_value=0, max_value=SAMPLES_OFFSET_MAX, default=0)
+        limit = serializers.IntegerField(min_value=1, max_value=SAMPLES_PAGE_MAX, default=10)
+
+    @extend_schema(parameters=[Query], responses=SamplesSerializer)
+    def get(self, request: Request) -> Response:
+        staff_of(request)
+        query = self.Query(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        asked = query.validated_data
+        pairs = samples_compare(report_get(asked["a"]), report_get(asked["b"]))
+        found = samples_shown(pairs, shown=asked["show"], family=asked["family"])
+        page = {
+            "num_kept": len(pairs),
+            "num_found": len(found),
+            "families": sorted({pair.family for pair in pairs}),
+            "samples": found[asked["offset"] : asked["offset"] + asked["limit"]],
+        }
+        return Response(SamplesSerializer(page).data)
 
 
 def _report_id(request: Request, name: str) -> int:
@@ -237,5 +277,4 @@ def _comparison(a: EvalReport, b: EvalReport) -> dict[str, Any]:
         "is_same_problems": bool(a.problems_sha256) and a.problems_sha256 == b.problems_sha256,
         "totals": [total for total in totals if total.verdict != "unmeasured"],
         "families": families_compare(a, b),
-        "samples": samples_compare(a, b),
     }

@@ -2,7 +2,7 @@
 
 The figures are read once, when a report is added; the node's JSON is kept beside them. Two reports are of the same
 problems when families, seeds, numbers and wordings are the same (`problems_sha256`): only those are compared.
-Not here: measuring (gpu_node.evaluation), what a report allows (promotions.py).
+Not here: measuring (gpu_node.evaluation), single answers (samples.py), what a report allows (promotions.py).
 """
 
 import hashlib
@@ -16,8 +16,6 @@ from backend.core.errors import ApplicationError, NotFound
 from backend.model_registry.intervals import Share, difference_interval
 from backend.model_registry.models import EvalReport, ModelVersion
 from gpu_node.protocol.job_spec import HELD_OUT_SEED_FIRST, EvalSpec
-
-SAMPLES_SHOWN_MAX = 200  # of a comparison: what a person can look through
 
 Column = Literal["with_tools", "held_out", "verified", "held_out_verified", "without_tools"]
 COLUMNS: tuple[Column, ...] = ("with_tools", "held_out", "verified", "held_out_verified", "without_tools")
@@ -100,8 +98,8 @@ def reports_on_same_problems(
     *, candidate: ModelVersion, serving: ModelVersion
 ) -> tuple[EvalReport | None, EvalReport | None]:
     """The newest pair that answered the same problems; else the candidate's newest and None."""
-    theirs = {r.problems_sha256: r for r in EvalReport.objects.filter(model_version=serving, n__gt=0).order_by("id")}
-    own = list(EvalReport.objects.filter(model_version=candidate, n__gt=0).order_by("-id"))
+    theirs = {report.problems_sha256: report for report in reversed(reports_newest().filter(model_version=serving))}
+    own = list(reports_newest().filter(model_version=candidate))
     for report in own:
         if report.problems_sha256 in theirs:
             return report, theirs[report.problems_sha256]
@@ -158,48 +156,3 @@ def families_compare(a: EvalReport, b: EvalReport, column: Column = "with_tools"
 
 def _family_shares(report: EvalReport, column: Column) -> dict[str, Share]:
     return {str(row["family"]): share_of(row["details"][column]) for row in report.result["families"]}
-
-
-@dataclass(frozen=True, kw_only=True)
-class SampleAnswer:
-    is_right: bool | None  # None: the report kept no answer to this problem
-    given: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class SamplePair:
-    family: str
-    question: str
-    known: str
-    a: SampleAnswer
-    b: SampleAnswer
-
-
-_UNKNOWN = SampleAnswer(is_right=None, given=None)
-
-
-def samples_compare(a: EvalReport, b: EvalReport) -> list[SamplePair]:
-    """Problems that the two answered differently and not both right, as far as the reports keep their answers; those
-    that only one was right on come first."""
-    ours, theirs = _samples(a.result), _samples(b.result)
-    pairs = []
-    for key in sorted(ours.keys() | theirs.keys()):
-        one, other = ours.get(key), theirs.get(key)
-        known = (one or other or ("", _UNKNOWN))[0]
-        pair = (one[1] if one else _UNKNOWN, other[1] if other else _UNKNOWN)
-        if pair[0] != pair[1] and not (pair[0].is_right and pair[1].is_right):
-            pairs.append(SamplePair(family=key[0], question=key[1], known=known, a=pair[0], b=pair[1]))
-    pairs.sort(key=lambda p: None in (p.a.is_right, p.b.is_right) or p.a.is_right == p.b.is_right)
-    return pairs[:SAMPLES_SHOWN_MAX]
-
-
-def _samples(result: dict[str, Any]) -> dict[tuple[str, str], tuple[str, SampleAnswer]]:
-    """(family, question) -> (known answer, what was given). A job's report lists its `problems`, right and wrong; the
-    command's has only a few wrong ones of each family."""
-    rows = [(row["family"], wrong) for row in result["families"] for wrong in row.get("wrong", [])]
-    rows += [(problem["family"], problem) for problem in result.get("problems", [])]
-    found = {}
-    for family, row in rows:
-        answer = SampleAnswer(is_right=bool(row.get("is_right", False)), given=str(row["given"]))
-        found[str(family), str(row["question"])] = (str(row["known"]), answer)
-    return found

@@ -96,6 +96,16 @@ const tree = root.addChildren([
     }),
     createRoute({
       getParentRoute: () => shell,
+      path: "/admin/schedules",
+      component: lazyRouteComponent(() => import("./admin/pages/SchedulesPage"), "SchedulesPage"),
+    }),
+    createRoute({
+      getParentRoute: () => shell,
+      path: "/admin/files",
+      component: lazyRouteComponent(() => import("./admin/pages/FilesPage"), "FilesPage"),
+    }),
+    createRoute({
+      getParentRoute: () => shell,
       path: "/admin/models",
       component: lazyRouteComponent(() => import("./admin/pages/ModelsPage"), "ModelsPage"),
     }),
@@ -113,6 +123,11 @@ const tree = root.addChildren([
       getParentRoute: () => shell,
       path: "/admin/nodes",
       component: lazyRouteComponent(() => import("./admin/pages/NodesPage"), "NodesPage"),
+    }),
+    createRoute({
+      getParentRoute: () => shell,
+      path: "/admin/nodes/$nodeName",
+      component: lazyRouteComponent(() => import("./admin/pages/NodePage"), "NodePage"),
     }),
     createRoute({ getParentRoute: () => shell, path: "$", component: Missing }),
   ]),

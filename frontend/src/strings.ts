@@ -19,6 +19,8 @@ export const t = {
     docs: "API reference",
     operate: "Operate",
     jobs: "Jobs",
+    schedules: "Schedules",
+    files: "Data files",
     registry: "Registry",
     nodes: "Nodes",
     balance: "Balance",
@@ -394,6 +396,12 @@ export const t = {
     generic: (status: number) =>
       `Svend answered with an error (${status}). Try again; if it stays, keep the request id.`,
     requestId: (id: string) => `Request ${id}`,
+    copyId: "Copy the request id",
+    cures: {
+      signIn: "Sign in again, then come back to this page.",
+      missing: "It may have been deleted, or the address is wrong.",
+      server: "If it stays, give the request id to whoever runs Svend.",
+    },
     retry: "Try again",
     missingTitle: "There is nothing here",
     missing: "The address is wrong, or what it named was deleted.",

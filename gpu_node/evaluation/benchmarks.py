@@ -11,13 +11,22 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from gpu_node.data.families.registry import families_load, problem_draw
 from gpu_node.data.grading import is_right
 from gpu_node.data.problem import HELD_OUT_SEED_FIRST, Problem, Split
 from gpu_node.evaluation.intervals import Share, area_under_curve
-from gpu_node.protocol.frames import RunFailed, RunFinished, StepClose, StepOpen, ToolResult, VerifierScore
+from gpu_node.protocol.frames import (
+    BudgetFrame,
+    RunFailed,
+    RunFinished,
+    StepClose,
+    StepDelta,
+    StepOpen,
+    ToolResult,
+    VerifierScore,
+)
 from gpu_node.protocol.run_spec import Message, RunSpec, ToolName
 from gpu_node.reasoning.orchestrator import Orchestrator, RunRefused
 
@@ -26,6 +35,7 @@ TOTAL_TOKENS = 1_000  # of one run with its retries: several times the longest t
 COMPLETION_TOKENS = 700
 CRITIC_TEMPERATURE = 1.0  # samples for the critic's AUC must be wrong often enough
 TEXT_TOLD_MAX = 500  # characters of a question or an answer in the list of problems
+PROBLEMS_TRACED_MAX = 1_000  # the first ones keep how they were answered, to be looked at beside another model's
 CRITIC_SEED_OFFSET = 500_000  # their problems are none of the benchmark's
 ALL_TOOLS: list[ToolName] = ["execute_python", "symbolic_math", "logic_solver"]
 
@@ -43,6 +53,7 @@ class Outcome:
     num_calls: int
     num_failed_calls: int
     completion_tokens: int
+    trace: list[dict[str, Any]] = field(default_factory=list)  # its run's events, where they were to be kept
 
 
 NONE = Share(0, 0)
@@ -68,7 +79,7 @@ class Report:
     is_verified: bool
     critic_auc: float | None
     critic_samples: Share  # right of all samples that the AUC was measured on
-    problems: list[dict[str, str | int | bool]] = field(default_factory=list)  # each one asked, but for the critic's
+    problems: list[dict[str, Any]] = field(default_factory=list)  # each one asked, but for the critic's
 
     def total(self, column: str) -> Share:
         return sum((getattr(family, column) for family in self.families), NONE)
@@ -98,12 +109,13 @@ async def benchmark(
                 if mode == "critic" and not is_verified:
                     continue
                 for seed, problem in _problems(name, mode, num_critic if mode == "critic" else num, seed_start):
-                    task = group.create_task(_gated(gate, orchestrator, problem, mode, is_verified))
+                    is_traced = mode != "critic" and len(asked) < PROBLEMS_TRACED_MAX
+                    task = group.create_task(_gated(gate, orchestrator, problem, mode, is_verified, is_traced))
                     task.add_done_callback(lambda done: _heard(done, on_outcome))
                     asked.append((mode, seed, problem, task))
     reports = {name: FamilyReport(name) for name in families}
     samples: list[tuple[float, bool]] = []
-    problems: list[dict[str, str | int | bool]] = []
+    problems: list[dict[str, Any]] = []
     for mode, seed, problem, task in asked:
         outcome = task.result()
         if mode == "critic":
@@ -126,7 +138,7 @@ def _heard(done: asyncio.Task[Outcome], on_outcome: Callable[[bool], None]) -> N
         on_outcome(done.result().is_right)
 
 
-def _told(mode: Mode, seed: int, problem: Problem, outcome: Outcome) -> dict[str, str | int | bool]:
+def _told(mode: Mode, seed: int, problem: Problem, outcome: Outcome) -> dict[str, Any]:
     return {
         "family": problem.family,
         "mode": mode,
@@ -135,6 +147,7 @@ def _told(mode: Mode, seed: int, problem: Problem, outcome: Outcome) -> dict[str
         "known": problem.answer[:TEXT_TOLD_MAX],
         "given": outcome.answer[:TEXT_TOLD_MAX],
         "is_right": outcome.is_right,
+        "trace": outcome.trace,
     }
 
 
@@ -194,7 +207,12 @@ def _problems(name: str, mode: Mode, num: int, seed_start: int) -> list[tuple[in
 
 
 async def _gated(
-    gate: asyncio.Semaphore, orchestrator: Orchestrator, problem: Problem, mode: Mode, is_verified: bool
+    gate: asyncio.Semaphore,
+    orchestrator: Orchestrator,
+    problem: Problem,
+    mode: Mode,
+    is_verified: bool,
+    is_traced: bool = False,
 ) -> Outcome:
     async with gate:
         return await ask(
@@ -203,11 +221,18 @@ async def _gated(
             tools=mode != "no_tools",
             verify=is_verified and mode != "no_tools",
             temperature=CRITIC_TEMPERATURE if mode == "critic" else 0.0,
+            is_traced=is_traced,
         )
 
 
 async def ask(
-    orchestrator: Orchestrator, problem: Problem, *, tools: bool, verify: bool, temperature: float = 0.0
+    orchestrator: Orchestrator,
+    problem: Problem,
+    *,
+    tools: bool,
+    verify: bool,
+    temperature: float = 0.0,
+    is_traced: bool = False,
 ) -> Outcome:
     """One question through the orchestrator, graded."""
     spec = RunSpec(
@@ -223,12 +248,16 @@ async def ask(
     answer, first_answer, first_score = "", "", None
     num_calls = num_failed_calls = completion_tokens = 0
     step_branches: dict[int, int] = {}
+    trace: list[dict[str, Any]] = []
     try:
         run = orchestrator.prepare(spec)
     except RunRefused:
         return Outcome(False, False, None, "", 0, 0, 0)
     async for event, usage in run.events():
         completion_tokens = usage.completion_tokens
+        # A step's close says all that its deltas did.
+        if is_traced and not isinstance(event, StepDelta | BudgetFrame):
+            trace.append(event.model_dump(mode="json"))
         match event:
             case StepOpen(kind="answer"):
                 step_branches[event.step_id] = event.branch_id
@@ -252,6 +281,7 @@ async def ask(
         num_calls=num_calls,
         num_failed_calls=num_failed_calls,
         completion_tokens=completion_tokens,
+        trace=trace,
     )
 
 

@@ -34,7 +34,7 @@ class DataSpec(Wire):
     source: DataSource = Field(default="families", description="Our own problem families, or an uploaded file")
     file: str | None = Field(default=None, max_length=128, description="Its manifest's SHA-256, or `job_…:step`")
     families: list[str] = Field(default=[], max_length=200, description="Only these families; empty: all")
-    num_rows: int = Field(default=2_000, ge=1, le=ROWS_MAX, description="Rows to draw from the families")
+    num_rows: int = Field(default=2_000, ge=1, le=ROWS_MAX, description="Rows to draw, or lines to read of a file")
     seed_start: int = Field(default=10_000_000, ge=0, lt=HELD_OUT_SEED_FIRST, description="First seed of the rows")
     row_tokens_max: int = Field(default=512, ge=16, le=ROW_TOKENS_MAX, description="Longer rows are refused")
 

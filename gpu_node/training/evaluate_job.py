@@ -1,12 +1,14 @@
 """An `evaluate` job: a checkpoint asked the problems of held-out seeds, through the same loop that serves.
 
-The result is the model card's report with one line a problem (up to a bound) and the seeds to ask them again.
+The result is the model card's report with one line a problem, how each was answered (both up to a bound) and the
+seeds to ask them again.
 Not here: the benchmark itself (gpu_node/evaluation).
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,8 @@ from gpu_node.training.job_inputs import input_folder, input_required
 
 REPORT_SECONDS = 0.5  # between two frames of how far it is
 PROBLEMS_TOLD_MAX = 1_000  # in the report; its totals count all
+TRACE_BYTES_MAX = 16_384  # of one problem's events: a run of its length has less, unless its tools talk a lot
+TRACES_BYTES_MAX = 2_097_152  # of a report's: it is one frame, and one row in the database
 CRITIC_SAMPLES = 4  # a family, for the critic's AUC
 
 
@@ -100,9 +104,23 @@ def _command(spec: EvalSpec) -> str:
 
 
 def _details(report: Report, spec: EvalSpec) -> dict[str, Any]:
+    problems, num_traces_left_out = _with_traces(report.problems[:PROBLEMS_TOLD_MAX])
     return {
         "seed_start": spec.seed_start,
         "num_problems": spec.num_problems,
-        "problems": report.problems[:PROBLEMS_TOLD_MAX],
+        "problems": problems,
         "num_problems_left_out": max(0, len(report.problems) - PROBLEMS_TOLD_MAX),
+        "num_traces_left_out": num_traces_left_out,
     }
+
+
+def _with_traces(problems: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], int]:
+    """The problems with their events as far as the bounds go, null beyond; and how many were left out."""
+    kept, left, num_left_out = [], TRACES_BYTES_MAX, 0
+    for problem in problems:
+        size = len(json.dumps(problem["trace"]))
+        is_kept = bool(problem["trace"]) and size <= min(TRACE_BYTES_MAX, left)
+        kept.append(problem if is_kept else {**problem, "trace": None})
+        left -= size if is_kept else 0
+        num_left_out += not is_kept
+    return kept, num_left_out

@@ -9,7 +9,6 @@ The same DataSpec gives the same rows on every node. No torch. Not here: batches
 from __future__ import annotations
 
 import hashlib
-import json
 import random
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -23,12 +22,11 @@ from gpu_node.data.chat_format import TrainedCall, render_dialogue, render_examp
 from gpu_node.data.families.registry import families_load
 from gpu_node.data.packing import Row, RowPool, pool_build
 from gpu_node.data.synthetic import examples
+from gpu_node.protocol.data_rows import BadLine, line_read, text_of
 from gpu_node.protocol.job_spec import DataSpec, Objective
 from gpu_node.training.job_errors import JobRefused, bad_data
 
 POOLS_KEPT = 8  # sets of drawn rows on a node: enough for what one operator tries, some MB each
-LINE_BYTES_MAX = 1_048_576
-SHAPES = '{"question": …, "answer": …}, {"messages": […]} or {"text": …}'
 
 Heard = Callable[[int], None]
 
@@ -147,15 +145,10 @@ def _rows_of_file(path: Path, spec: DataSpec, tokenizer: Tokenizer, objective: O
 
 
 def _record(line: bytes, place: str) -> dict[str, Any]:
-    if len(line) > LINE_BYTES_MAX:
-        raise bad_data(f"{place}: over {LINE_BYTES_MAX} bytes", "one JSON object a line")
     try:
-        record = json.loads(line)
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise bad_data(f"{place}: no JSON: {error}", f"one JSON object a line: {SHAPES}") from error
-    if not isinstance(record, dict):
-        raise bad_data(f"{place}: a {type(record).__name__}, no object", f"one JSON object a line: {SHAPES}")
-    return record
+        return line_read(line)
+    except BadLine as error:
+        raise bad_data(f"{place}: {error}", error.cure) from error
 
 
 def _rendered(record: dict[str, Any], tokenizer: Tokenizer, place: str) -> tuple[list[int], list[float]]:
@@ -186,8 +179,7 @@ def _calls(record: dict[str, Any], place: str) -> list[TrainedCall]:
 
 
 def _text(record: dict[str, Any], name: str, place: str) -> str:
-    value = record.get(name)
-    if isinstance(value, str) and value:
-        return value
-    found = f"{name!r} is a {type(value).__name__}" if name in record else f"no column {name!r} (has {sorted(record)})"
-    raise bad_data(f"{place}: {found}", f"each line is {SHAPES}")
+    try:
+        return text_of(record, name)
+    except BadLine as error:
+        raise bad_data(f"{place}: {error}", error.cure) from error

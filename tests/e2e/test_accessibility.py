@@ -26,7 +26,7 @@ ANSWER_MS = 30_000
 LISTS_LOADED_MS = 1_500
 
 
-def _grave_faults(page: Page) -> list[Any]:
+def grave_faults(page: Page) -> list[Any]:
     page.add_script_tag(path=AXE)
     found: list[dict[str, Any]] = page.evaluate("async () => (await axe.run()).violations")
     return [(fault["id"], [node["html"] for node in fault["nodes"][:3]]) for fault in found if fault["impact"] in GRAVE]
@@ -45,12 +45,12 @@ def test_no_page_has_a_serious_fault(browser: Browser, product: Product, scheme:
     for path in PAGES:
         page.goto(path)
         page.wait_for_load_state("networkidle")
-        assert not _grave_faults(page), path
+        assert not grave_faults(page), path
     page.goto("/")
     page.get_by_label("Question", exact=True).fill("What is the derivative of x^3 + 2x?")
     page.get_by_role("button", name="Ask", exact=True).click()
     expect(page.get_by_label("Reasoning, step by step")).to_have_attribute("aria-busy", "false", timeout=ANSWER_MS)
-    assert not _grave_faults(page)
+    assert not grave_faults(page)
     context.close()
 
 
@@ -72,5 +72,5 @@ def test_no_page_of_the_operators_has_a_serious_fault(
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         page.wait_for_timeout(LISTS_LOADED_MS)  # live pages are never idle: they hold a socket and read again
         expect(page.get_by_role("heading", name="For the operator")).to_have_count(0)
-        assert not _grave_faults(page), path
+        assert not grave_faults(page), path
     context.close()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, StorageState, expect
+from playwright.sync_api import Browser, Locator, Page, StorageState, expect
 
 from tests.e2e.product import Product
 
@@ -103,6 +103,11 @@ def test_an_operator_trains_measures_promotes_and_rolls_back(operator: Page) -> 
     expect(gates.get_by_text("Clearly worse", exact=False).first).to_be_visible(timeout=PAGE_MS)
     page.get_by_label("Reason").fill("to see it refused")
     expect(page.get_by_role("button", name="Promote svend-worse to svend-latest")).to_be_disabled(timeout=PAGE_MS)
+    # Answer by answer: what the worse one got wrong, and how it came to that.
+    page.get_by_role("link", name="Compare the two reports").click()
+    page.get_by_text("Candidate wrong", exact=True).click()
+    page.get_by_role("region", name="svend-worse").first.get_by_role("button", name="How it came to it").click()
+    expect(page.get_by_label("Reasoning, step by step")).to_be_visible(timeout=PAGE_MS)
     refused = _api(page, "POST", "/api/promotions", {"alias": "svend-latest", "model": "svend-worse", "reason": "no"})
     assert refused.status >= 400  # the page is not what guards it
 
@@ -130,6 +135,67 @@ def test_a_reload_of_the_job_page_shows_the_whole_log(operator: Page) -> None:
     steps = [int(cell.replace(",", "")) for cell in table.locator("tbody td:first-child").all_inner_texts()]
     metrics = page.request.get(f"/api/jobs/{_job_id(page)}/metrics").json()
     assert steps == metrics["steps"]
+
+
+def test_an_operator_uploads_rows_and_lets_a_job_start_by_itself(operator: Page) -> None:
+    """A bad line is named before anything is sent; the right file is chosen in the form, seen as the model reads it,
+    and trained on by a schedule."""
+    page = operator
+    page.goto("/admin/jobs/new?kind=train")
+    page.get_by_label("Source", exact=True).select_option("file")
+    page.get_by_role("button", name="Upload a file").click()
+    dialog = page.get_by_role("dialog", name="Upload a file")
+    _choose(dialog, "rows.jsonl", '{"question": "1 + 1?", "answer": "2"}\n{"question": "2 + 2?"}\n')
+    expect(dialog.get_by_role("alert").get_by_text("Line 2")).to_be_visible(timeout=PAGE_MS)
+    assert page.request.get("/api/artifacts").json() == []
+    _choose(dialog, "rows.jsonl", "".join(f'{{"question": "{n} + 1?", "answer": "{n + 1}"}}\n' for n in range(30)))
+    expect(dialog.get_by_text("question, answer", exact=True)).to_be_visible(timeout=PAGE_MS)
+    dialog.get_by_role("button", name="Store 30 rows").click()
+    dialog.get_by_role("button", name="Use it in this job").click(timeout=PAGE_MS)
+    expect(page.get_by_label("Num rows", exact=True)).to_have_value("30", timeout=PAGE_MS)
+    sample = page.get_by_role("region", name="The data as the model sees it")
+    expect(sample.get_by_text("0 + 1?", exact=False)).to_be_visible(timeout=PLACED_MS)
+    (file,) = page.request.get("/api/artifacts").json()
+    assert (file["num_rows"], file["columns"]) == (30, ["question", "answer"])
+
+    page.get_by_role("button", name="Repeat…").click()
+    dialog = page.get_by_role("dialog", name="Start this job again and again")
+    dialog.get_by_label("Name").fill("weekly")
+    dialog.get_by_label("Unit").select_option("week")
+    dialog.get_by_label("First start").fill("2037-01-01T02:00")
+    dialog.get_by_role("button", name="Make the schedule").click()
+    row = page.get_by_role("row", name="weekly")
+    expect(row.get_by_text("Jan 1, 2037", exact=False)).to_be_visible(timeout=PAGE_MS)
+    row.get_by_role("button", name="Pause weekly").click()
+    expect(row.get_by_text("Paused")).to_be_visible(timeout=PAGE_MS)
+
+    # What a schedule trains on is not deleted under it; the schedule first, then the file.
+    page.goto("/admin/files")
+    page.get_by_role("button", name="Delete rows.jsonl").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Delete").click()
+    expect(dialog.get_by_role("alert").get_by_text("delete the schedule first", exact=False)).to_be_visible()
+    page.goto("/admin/schedules")
+    page.get_by_role("button", name="Delete weekly").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("No schedules yet.", exact=False)).to_be_visible(timeout=PAGE_MS)
+
+
+def test_an_operator_says_what_a_node_costs_and_is_for(operator: Page) -> None:
+    page = operator
+    page.goto("/admin/nodes")
+    page.get_by_role("article").first.get_by_role("heading").get_by_role("link").click()
+    page.get_by_label("Price per hour").fill("2.5")
+    page.get_by_label("Role", exact=True).select_option("serve")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status").get_by_text("Saved.")).to_be_visible(timeout=PAGE_MS)
+    expect(page.get_by_text("$2.50 an hour")).to_be_visible(timeout=PAGE_MS)
+    (node,) = page.request.get("/api/nodes").json()
+    assert (node["price_nano_usd_per_hour"], node["role"]) == (2_500_000_000, "serve")
+    page.get_by_label("Price per hour").fill("0")
+    page.get_by_label("Role", exact=True).select_option("both")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("$2.50 an hour")).to_have_count(0, timeout=PAGE_MS)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -191,6 +257,12 @@ def _launch(page: Page, **settings: str) -> None:
     expect(page.get_by_role("heading", name="The data as the model sees it")).to_be_visible(timeout=PAGE_MS)
     page.get_by_role("button", name="Launch", exact=True).click()
     page.wait_for_url(re.compile(r"/admin/jobs/job_"))
+
+
+def _choose(dialog: Locator, name: str, text: str) -> None:
+    """A file by its content, as a person chooses it from disk."""
+    chosen = {"name": name, "mimeType": "application/jsonl", "buffer": text.encode()}
+    dialog.locator("input[type=file]").set_input_files(chosen)  # type: ignore[arg-type]
 
 
 def _register(page: Page, name: str) -> None:

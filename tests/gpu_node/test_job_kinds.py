@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from gpu_node.model.checkpoint import load_checkpoint
+from gpu_node.protocol.frames import run_event_adapter
 from gpu_node.protocol.job_frames import Checkpoint, CheckpointUploaded, Eval, JobFailed, Metric
 from gpu_node.protocol.job_spec import DataSpec, EvalSpec, ExportSpec, GenerateSpec, QuantizeSpec
 from gpu_node.protocol.manifest import SignedManifest
@@ -56,6 +57,11 @@ def test_an_evaluation_gives_the_report_with_its_problems(node: JobNode, tiny: S
     assert (family["family"], family["n"]) == ("gcd", 3)
     assert [problem["seed"] for problem in result["problems"][:3]] == [1_000_000_500 + k for k in range(3)]
     assert len(result["problems"]) == 6
+    traces = [
+        [run_event_adapter.validate_python(event) for event in problem["trace"]] for problem in result["problems"]
+    ]
+    assert all(trace[-1].type in ("run.finished", "run.failed") for trace in traces)
+    assert result["num_traces_left_out"] == 0
     assert [event.step for event in events if isinstance(event, Metric)][-1] == 6
 
 

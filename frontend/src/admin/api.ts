@@ -1,11 +1,15 @@
 /** What the operator's pages ask the backend for. Keys and paths live here only. */
 import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { request } from "../api/client";
+import type { Manifest } from "../protocol.gen";
 import type {
   AliasRow,
   CheckpointRegistered,
   CheckpointRow,
   Comparison,
+  DataFileRow,
+  DataFileStored,
+  DeploymentRow,
   Gates,
   JobDetail,
   JobEventsPage,
@@ -18,6 +22,8 @@ import type {
   NodeStartLines,
   PromotionRow,
   Report,
+  SamplesPage,
+  ScheduleRow,
   SpecSchema,
   VersionRow,
 } from "./api_types";
@@ -120,6 +126,40 @@ export const previewQuery = (data: Record<string, unknown> | null, nodeName: str
     retry: false,
   });
 
+// --- Schedules and data files
+
+export const schedulesQuery = queryOptions({
+  queryKey: ["schedules"],
+  queryFn: () => request<ScheduleRow[]>("GET", "/api/schedules"),
+  refetchInterval: JOBS_REFRESH_MS,
+});
+
+export interface ScheduleGiven {
+  name: string;
+  spec: Record<string, unknown>;
+  every_seconds: number;
+  first_at?: string;
+  priority: number;
+  budget_nano_usd: number | null;
+}
+
+export const scheduleMake = (given: ScheduleGiven) => request<ScheduleRow>("POST", "/api/schedules", given);
+
+export const scheduleEnable = (id: string, isEnabled: boolean) =>
+  request<ScheduleRow>("PATCH", path("schedules", id), { is_enabled: isEnabled });
+
+export const scheduleRemove = (id: string) => request<void>("DELETE", path("schedules", id));
+
+export const filesQuery = queryOptions({
+  queryKey: ["files"],
+  queryFn: () => request<DataFileRow[]>("GET", "/api/artifacts"),
+});
+
+export const fileStore = (manifest: Manifest, name: string) =>
+  request<DataFileStored>("POST", "/api/artifacts", { manifest, name });
+
+export const fileRemove = (sha256: string) => request<void>("DELETE", path("artifacts", sha256));
+
 // --- Model registry
 
 /** A stored checkpoint becomes a ModelVersion; the same bytes again are the same version. */
@@ -153,6 +193,31 @@ export const comparisonQuery = (one: number, other: number) =>
     staleTime: Number.POSITIVE_INFINITY, // reports never change
   });
 
+export type SampleFilter = "differ" | "b_wrong" | "b_better" | "all";
+
+export interface SamplesAsked {
+  a: number;
+  b: number;
+  show: SampleFilter;
+  family: string;
+  offset: number;
+  limit: number;
+}
+
+export const samplesQuery = (asked: SamplesAsked) =>
+  queryOptions({
+    queryKey: ["samples", asked],
+    queryFn: () => request<SamplesPage>("GET", `/api/reports/samples${query({ ...asked })}`),
+    placeholderData: keepPreviousData,
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+
+export const versionLoad = (version: string, node: string) =>
+  request<DeploymentRow>("POST", path("models", version, "deployments"), { node });
+
+export const versionUnload = (version: string, node: string) =>
+  request<DeploymentRow>("DELETE", path("models", version, "deployments", node));
+
 export const gatesQuery = (version: string, alias: string) =>
   queryOptions({
     queryKey: ["gates", version, alias],
@@ -185,6 +250,16 @@ export const nodesQuery = queryOptions({
 export type NodeVerb = "cordon" | "uncordon" | "drain" | "undrain" | "probe";
 
 export const nodeAct = (name: string, verb: NodeVerb) => request<NodeRow>("POST", path("nodes", name, verb));
+
+export const nodeQuery = (name: string) =>
+  queryOptions({
+    queryKey: ["nodes", name],
+    queryFn: () => request<NodeRow>("GET", path("nodes", name)),
+    refetchInterval: REFRESH_MS,
+  });
+
+export const nodeChange = (name: string, change: Pick<NodeRow, "role" | "price_nano_usd_per_hour">) =>
+  request<NodeRow>("PATCH", path("nodes", name), change);
 
 export const nodeRemove = (name: string) => request<void>("DELETE", path("nodes", name));
 

@@ -3,7 +3,7 @@
  * say "object" or "string" (specs, a node's own words), and whole where it calls optional what is always sent.
  */
 import type { components } from "../api/schema.gen";
-import type { JobSpec, NodeInfo, PreviewRow } from "../protocol.gen";
+import type { JobSpec, NodeInfo, PreviewRow, RunEvent } from "../protocol.gen";
 import type { LoggedEvent } from "./jobs/job_log";
 import type { JsonSchema } from "./launch/schema_form";
 
@@ -38,6 +38,13 @@ export interface SpecSchema {
 export type JobPlan = Schemas["JobPlan"];
 export type JobPreview = Omit<Schemas["JobPreview"], "rows"> & { rows: PreviewRow[] };
 
+export type ScheduleRow = Omit<Schemas["Schedule"], "spec" | "last_job"> & {
+  spec: JobSpec;
+  last_job: { id: string; status: JobStatus; created_at: string } | null;
+};
+export type DataFileRow = Schemas["DataFile"];
+export type DataFileStored = Schemas["DataFileStored"];
+
 // --- Model registry
 
 export type Report = Required<Schemas["Report"]>;
@@ -56,7 +63,10 @@ export type AliasRow = Schemas["Alias"];
 export type PromotionRow = Required<Schemas["Promotion"]>;
 export type ShareRow = Schemas["Share"];
 export type ComparedRow = Schemas["Compared"];
-export type SamplePair = Schemas["SamplePair"];
+export type SampleAnswer = Omit<Schemas["SampleAnswer"], "trace"> & { trace: RunEvent[] | null };
+export type SamplePair = Omit<Schemas["SamplePair"], "a" | "b"> & { a: SampleAnswer; b: SampleAnswer };
+export type SamplesPage = Omit<Schemas["Samples"], "samples"> & { samples: SamplePair[] };
+export type DeploymentRow = Required<Schemas["Deployment"]>;
 export type Comparison = Omit<Schemas["Comparison"], "a" | "b"> & { a: Report; b: Report };
 
 // --- Nodes

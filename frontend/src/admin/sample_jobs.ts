@@ -1,6 +1,15 @@
 /** Jobs that never ran, for specs and for the page of every state. */
-import type { DataSpec, PreviewRow, TrainSpec } from "../protocol.gen";
-import type { CheckpointRow, Gate, JobDetail, JobPlan, NodeRow } from "./api_types";
+import type { DataSpec, EvalSpec, PreviewRow, TrainSpec } from "../protocol.gen";
+import type {
+  Attempt,
+  CheckpointRow,
+  DataFileRow,
+  Gate,
+  JobDetail,
+  JobPlan,
+  NodeRow,
+  ScheduleRow,
+} from "./api_types";
 import type { Point } from "./jobs/job_log";
 
 export const SPEC: TrainSpec = {
@@ -167,6 +176,76 @@ export const POINTS: Point[] = Array.from({ length: 240 }, (_, index) => ({
     tokens_per_second: 6_900 + 60 * Math.cos(index),
   },
 }));
+
+/** As it may go: a spike after which the loss comes down again, and a node that was lost for two minutes. */
+export const POINTS_ODD: Point[] = POINTS.map((point, index) => ({
+  ...point,
+  atMs: point.atMs + (index >= 180 ? 120_000 : 0),
+  values: {
+    ...point.values,
+    loss: (point.values.loss ?? 0) + (index === 120 ? 1.1 : index === 121 ? 0.6 : 0),
+  },
+}));
+
+export const ATTEMPT_LOST: Attempt = {
+  epoch: 1,
+  node_names: ["rtx-1"],
+  resumed_from_step: null,
+  outcome: "lost",
+  end_reason: "the node rtx-1 did not answer for 60 seconds",
+  cost_nano_usd: 39_000_000,
+  created_at: "2026-11-25T13:00:00Z",
+  started_at: "2026-11-25T13:00:00Z",
+  ended_at: "2026-11-25T13:04:00Z",
+};
+
+export const SCHEDULES: ScheduleRow[] = [
+  {
+    id: "sched_a",
+    name: "nightly evaluation",
+    spec: { kind: "evaluate", model: "svend-latest" } as EvalSpec,
+    priority: 0,
+    budget_nano_usd: null,
+    every_seconds: 86_400,
+    next_at: "2026-11-26T02:00:00Z",
+    is_enabled: true,
+    last_error: "",
+    last_job: { id: "job_sample", status: "succeeded", created_at: "2026-11-25T02:00:00Z" },
+    created_at: "2026-11-20T08:00:00Z",
+  },
+  {
+    id: "sched_b",
+    name: "weekly fine-tune",
+    spec: SPEC,
+    priority: 5,
+    budget_nano_usd: null,
+    every_seconds: 604_800,
+    next_at: "2026-11-30T02:00:00Z",
+    is_enabled: false,
+    last_error: "There is no model 'svend-nano-2': name a ModelVersion or `job_…:step`.",
+    last_job: null,
+    created_at: "2026-11-20T08:00:00Z",
+  },
+];
+
+export const FILES: DataFileRow[] = [
+  {
+    sha256: "c3".repeat(32),
+    name: "word-problems-2026-11.jsonl",
+    num_bytes: 4_812_331,
+    num_rows: 21_400,
+    columns: ["question", "thought", "answer"],
+    created_at: "2026-11-24T09:12:00Z",
+  },
+  {
+    sha256: "d4".repeat(32),
+    name: "everything-we-have.jsonl",
+    num_bytes: 8_200_000_000,
+    num_rows: null,
+    columns: [],
+    created_at: "2026-11-23T17:40:00Z",
+  },
+];
 
 const GB = 1_000_000_000;
 

@@ -1,7 +1,15 @@
 /** What the operator's pages say; the rest of the product's words are in ../strings.ts. */
 import { count, money } from "../format/numbers";
+import { alerts, deploy, files, node, samples, schedules } from "./strings_fleet";
 
 export const a = {
+  schedules,
+  files,
+  deploy,
+  samples,
+  alerts,
+  node,
+
   jobs: {
     title: "Jobs",
     hint: "Training, evaluation, data and exports, on the nodes that take them.",
@@ -121,6 +129,7 @@ export const a = {
       learning_rate: "Learning rate",
       gradient_norm: "Gradient norm",
       tokens_per_second: "Tokens per second",
+      share_right: "Share right so far",
     } as Record<string, string>,
     smooth: "Smooth",
     smoothValue: (weight: number) => (weight === 0 ? "Raw" : `Smooth ${weight.toFixed(2)}`),
@@ -137,6 +146,7 @@ export const a = {
     asChart: "As charts",
     step: "Step",
     empty: "The curves begin with the first step.",
+    emptyOver: "It ended before its first step.",
     zoomHint: "Drag over a chart to look closer; double-click for the whole range.",
     describe: (name: string, step: number, value: string) => `${name}: ${value} at step ${count(step)}`,
     raw: (value: string) => `(raw ${value})`,
@@ -234,7 +244,7 @@ export const a = {
     none: "none",
     changed: "changed",
     preflight: "Preflight",
-    preflightHint: "Asked of a node, as it stands now.",
+    preflightHint: (node: string) => `Asked of ${node || "a node"}, as it stands now.`,
     noPlan: "Correct the settings first.",
     memory: "Memory",
     memoryOf: (needed: string, available: string) => `needs ${needed} of ${available}`,
@@ -250,6 +260,7 @@ export const a = {
       optimiser: "Optimiser",
       activations: "Activations",
       logits: "Logits",
+      runtime: "Runtime",
     } as Record<string, string>,
     checkNames: {
       memory: "Memory",
@@ -309,7 +320,7 @@ export const a = {
     title: "Compare",
     a: "Served, or before",
     b: "Candidate",
-    none: "Choose two reports.",
+    none: "Choose two reports: their shares, family by family, and their single answers then stand side by side.",
     noReports: "Nothing was measured yet. Evaluate a version first.",
     notSame: "These two answered different problems: the figures are side by side, but not like for like.",
     families: "Family by family",
@@ -323,12 +334,6 @@ export const a = {
       without_tools: "All, without tools",
     } as Record<string, string>,
     verdicts: { better: "better", worse: "worse", same: "no clear difference", unmeasured: "not measured" },
-    samples: "Answered differently",
-    samplesHint:
-      "The problems that one of them got and the other did not, as far as the reports keep answers.",
-    samplesNone: "No problem was answered differently, as far as the reports keep answers.",
-    filter: "Show",
-    filters: { all: "All", b_wrong: "Candidate wrong", a_wrong: "Candidate better" },
     known: "Right answer",
     right: "right",
     wrong: "wrong",
@@ -375,7 +380,8 @@ export const a = {
     seed: "the first start",
     states: { waiting: "waiting for a node", effective: "in effect", failed: "failed" },
     compare: "Compare the two reports",
-    pickVersion: "Choose a version.",
+    pickVersion:
+      "Choose a version: its gates then say, each with its reason, whether it may take the place of what is served.",
   },
 
   nodes: {

@@ -20,7 +20,11 @@ const RETRIES_MAX = 2;
 
 export const queryClient = new QueryClient({
   defaultOptions: {
+    // Asked also when the browser believes itself offline (this machine is always there), and failed in words: a paused
+    // request would say nothing at all.
+    mutations: { networkMode: "always" },
     queries: {
+      networkMode: "always",
       staleTime: 5_000, // ms: a page opened twice in a row does not ask twice
       retry: (count, error) =>
         count < RETRIES_MAX && !(error instanceof RequestFailed && error.status >= 400 && error.status < 500),

@@ -607,8 +607,25 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Two reports, family by family and answer by answer. */
+        /** @description Two reports, family by family. */
         get: operations["api_reports_compare_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reports/samples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What two versions answered to the same problems, a page at a time. Reports never change, so pages hold still. */
+        get: operations["api_reports_samples_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -793,7 +810,6 @@ export interface components {
             is_same_problems: boolean;
             totals: components["schemas"]["Compared"][];
             families: components["schemas"]["Compared"][];
-            samples: components["schemas"]["SamplePair"][];
         };
         Conversation: {
             id?: string;
@@ -828,6 +844,9 @@ export interface components {
             sha256: string;
             name: string;
             num_bytes: number;
+            /** @description null: too large to be looked through */
+            num_rows: number | null;
+            columns: string[];
             /** Format: date-time */
             created_at: string;
         };
@@ -1596,13 +1615,27 @@ export interface components {
         SampleAnswer: {
             is_right: boolean | null;
             given: string | null;
+            /** @description its run's events; null: the report kept none */
+            trace: {
+                [key: string]: unknown;
+            }[] | null;
         };
         SamplePair: {
             family: string;
+            /** @description own or held_out wording, no_tools; empty: not said */
+            mode: string;
             question: string;
             known: string;
             a: components["schemas"]["SampleAnswer"];
             b: components["schemas"]["SampleAnswer"];
+        };
+        Samples: {
+            /** @description problems that one of the two reports keeps */
+            num_kept: number;
+            /** @description those that fit what was asked for */
+            num_found: number;
+            families: string[];
+            samples: components["schemas"]["SamplePair"][];
         };
         Schedule: {
             id: string;
@@ -1616,11 +1649,20 @@ export interface components {
             /** Format: date-time */
             next_at: string;
             is_enabled: boolean;
+            /** @description why its last due time made no job */
+            last_error: string;
+            last_job: components["schemas"]["ScheduleJob"] | null;
             /** Format: date-time */
             created_at: string;
         };
         ScheduleDetailInput: {
             is_enabled?: boolean;
+        };
+        ScheduleJob: {
+            id: string;
+            status: components["schemas"]["JobStatusEnum"];
+            /** Format: date-time */
+            created_at: string;
         };
         ScheduleListInput: {
             name: string;
@@ -2820,6 +2862,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Comparison"];
+                };
+            };
+        };
+    };
+    api_reports_samples_retrieve: {
+        parameters: {
+            query: {
+                a: number;
+                b: number;
+                family?: string;
+                limit?: number;
+                offset?: number;
+                /**
+                 * @description * `differ` - differ
+                 *     * `b_wrong` - b_wrong
+                 *     * `b_better` - b_better
+                 *     * `all` - all
+                 */
+                show?: "differ" | "b_wrong" | "b_better" | "all";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Samples"];
                 };
             };
         };

@@ -2,10 +2,15 @@
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const dayShort = new Intl.DateTimeFormat("en", { day: "numeric", month: "short" });
+const dayYear = new Intl.DateTimeFormat("en", { day: "numeric", month: "short", year: "numeric" });
 const dayLong = new Intl.DateTimeFormat("en", { weekday: "long", day: "numeric", month: "long" });
 
 export const timeOfDay = (iso: string): string => clock.format(new Date(iso));
-export const dayMonth = (iso: string): string => dayShort.format(new Date(iso));
+/** The year only where it is not this one. */
+export function dayMonth(iso: string, now: Date = new Date()): string {
+  const day = new Date(iso);
+  return (day.getFullYear() === now.getFullYear() ? dayShort : dayYear).format(day);
+}
 export const dateTime = (iso: string): string => `${dayMonth(iso)}, ${timeOfDay(iso)}`;
 export const utc = (iso: string): string =>
   new Date(iso)

@@ -10,7 +10,7 @@ import {
   started,
   thought,
 } from "../dev/sample_frames";
-import { EMPTY_TRACE, frameApply, framesApply, type TextStep } from "./trace";
+import { EMPTY_TRACE, frameApply, framesApply, type Step, type TextStep, traceOf } from "./trace";
 import { answerStep, liveStepKey, railSteps, stepMs, traceAnswer, usageKinds } from "./trace_views";
 
 const whole = framesOf(cubesEvents);
@@ -62,6 +62,15 @@ describe("the reducer", () => {
       framesOf([started, ...thought(1, "half a thou", 3).slice(0, 2), finished("")]),
     );
     expect((cut.steps[0] as TextStep).isOpen).toBe(false);
+  });
+});
+
+describe("a trace of events without their frames", () => {
+  it("has the steps that the frames give, but for their times", () => {
+    const bare = traceOf(cubesEvents.filter((event) => event.type !== "step.delta"));
+    const words = (steps: Step[]) => steps.map((step) => ({ ...step, startedAtMs: 0, key: step.kind }));
+    expect(words(bare.steps)).toEqual(words(trace.steps));
+    expect(bare.outcome).toEqual(trace.outcome);
   });
 });
 

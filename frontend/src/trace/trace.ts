@@ -123,7 +123,20 @@ export function framesApply(trace: Trace, frames: readonly Frame[]): Trace {
   return frames.reduce(frameApply, trace);
 }
 
-function eventApply(trace: Trace, event: RunEvent, frame: Frame): Trace {
+/** The trace of a run whose events are kept without their frames: no times, no counters. */
+export function traceOf(events: readonly RunEvent[]): Trace {
+  let trace = EMPTY_TRACE;
+  for (const event of events) {
+    const seq = trace.lastSeq + 1;
+    trace = eventApply({ ...trace, lastSeq: seq }, event, { seq, at_ms: 0 });
+  }
+  return trace;
+}
+
+/** What an event takes of its frame. */
+type At = Pick<Frame, "seq" | "at_ms">;
+
+function eventApply(trace: Trace, event: RunEvent, frame: At): Trace {
   switch (event.type) {
     case "run.started":
       return { ...trace, started: event };
@@ -203,7 +216,7 @@ function eventApply(trace: Trace, event: RunEvent, frame: Frame): Trace {
   }
 }
 
-function checkStep(trace: Trace, event: VerifierScore, frame: Frame): CheckStep {
+function checkStep(trace: Trace, event: VerifierScore, frame: At): CheckStep {
   const targetKey = event.target === "tool" ? `tool-${event.target_id}` : `step-${event.target_id}`;
   const target = trace.steps.find((step) => step.key === targetKey);
   return {

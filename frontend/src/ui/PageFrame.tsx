@@ -23,7 +23,7 @@ export function PageFrame({
         <div className="flex flex-col gap-1">
           {crumb && <p className="text-sm text-soft">{crumb}</p>}
           <h1 className="font-serif text-xl font-semibold tracking-[-0.01em]">{title}</h1>
-          {hint && <p className="max-w-[60ch] text-soft">{hint}</p>}
+          {hint && <p className="max-w-[60ch] text-pretty text-soft">{hint}</p>}
         </div>
         {action}
       </header>

@@ -3,12 +3,14 @@ import { type ReactNode, useId } from "react";
 /** A raised box with a heading and what can be done with it. */
 export function Panel({
   title,
+  titleColour = "",
   hint,
   tools,
   children,
   className = "",
 }: {
   title: string;
+  titleColour?: string;
   hint?: string;
   tools?: ReactNode;
   children: ReactNode;
@@ -22,7 +24,7 @@ export function Panel({
     >
       <header className="flex flex-wrap items-center justify-between gap-x-4 gap-y-2">
         <div>
-          <h2 id={id} className="font-semibold">
+          <h2 id={id} className={`font-semibold ${titleColour}`}>
             {title}
           </h2>
           {hint && <p className="max-w-[70ch] text-sm text-soft">{hint}</p>}

@@ -25,7 +25,7 @@ export function Select({
       <select
         id={id}
         aria-describedby={hint ? `${id}-note` : undefined}
-        className={`min-h-11 w-full min-w-0 rounded-md border border-line-strong bg-raised px-3 text-base ${className}`}
+        className={`min-h-11 w-full min-w-0 rounded-md border border-line-strong bg-raised pr-8 pl-3 text-base text-ellipsis ${className}`}
         {...rest}
       >
         {options.map((option) => (

@@ -92,12 +92,14 @@ function Sidebar({ me }: { me: Me | undefined }) {
           <>
             <p className="px-2.5 pt-5 pb-1 text-xs text-soft">{t.nav.operate}</p>
             <NavLink to="/admin/jobs" label={t.nav.jobs} alsoUnder={["/admin/jobs/"]} />
+            <NavLink to="/admin/schedules" label={t.nav.schedules} />
+            <NavLink to="/admin/files" label={t.nav.files} />
             <NavLink
               to="/admin/models"
               label={t.nav.registry}
               alsoUnder={["/admin/compare", "/admin/promote"]}
             />
-            <NavLink to="/admin/nodes" label={t.nav.nodes} />
+            <NavLink to="/admin/nodes" label={t.nav.nodes} alsoUnder={["/admin/nodes/"]} />
           </>
         )}
       </nav>

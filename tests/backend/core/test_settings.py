@@ -54,6 +54,12 @@ def test_a_bad_value_stops_the_start_with_its_name(name: str, value: str, said: 
     assert said in done.stderr
 
 
+def test_the_browser_may_send_pieces_to_the_bucket_and_nowhere_else() -> None:
+    script = "from django.conf import settings; print(settings.CONTENT_SECURITY_POLICY['DIRECTIVES']['connect-src'])"
+    done = manage("shell", "-c", script, SVEND_ARTIFACTS="s3://bucket/prefix", SVEND_S3_ENDPOINT="https://s3.example")
+    assert "[\"'self'\", 'https://s3.example']" in done.stdout, done.stdout + done.stderr
+
+
 @pytest.mark.django_db
 def test_no_migration_is_missing() -> None:
     from django.core.management import call_command

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from backend.accounts.models import Account, User
 from backend.accounts.services import api_key_create
+from backend.core.artifacts import piece_store
 from backend.jobs import checkpoints
 from backend.jobs.models import Job, Metric, Schedule
 from backend.jobs.schedules import schedules_due
@@ -21,6 +22,7 @@ from backend.nodes.models import Node
 from backend.nodes.services import nodes_probe
 from backend.runs.models import Run
 from gpu_node.protocol import job_frames as wire
+from gpu_node.protocol.manifest import Manifest, ManifestFile, Piece
 from tests.backend.jobs.conftest import STARTED, follow, fresh, place, status, tick
 from tests.backend.jobs.wire_node import manifest_of
 
@@ -191,7 +193,10 @@ def test_a_data_file_is_stored_in_two_calls_and_stays_until_deleted(store_door, 
     with urllib.request.urlopen(urllib.request.Request(url, data=data, method="PUT")) as answer:
         assert answer.status == 201
     assert launcher("post", "/api/artifacts", body)[1] == {"sha256": manifest.sha256, "is_stored": True, "urls": {}}
-    assert [file["name"] for file in launcher("get", "/api/artifacts")[1]] == ["rows.jsonl"]
+    listed = launcher("get", "/api/artifacts")[1]
+    assert [(file["name"], file["num_rows"], file["columns"]) for file in listed] == [
+        ("rows.jsonl", 1, ["question", "answer"])
+    ]
     spec = {"kind": "train", "data": {"source": "file", "file": manifest.sha256}}
     code, job = launcher("post", "/api/jobs", {"spec": spec})
     assert code == 201
@@ -200,8 +205,44 @@ def test_a_data_file_is_stored_in_two_calls_and_stays_until_deleted(store_door, 
     assert launcher("post", "/api/artifacts", body)[1]["is_stored"]
     assert launcher("delete", f"/api/artifacts/{manifest.sha256}")[0] == 409
     launcher("post", f"/api/jobs/{job['id']}/cancel")
+    _, schedule = launcher("post", "/api/schedules", {"name": "weekly", "spec": spec, "every_seconds": 3600})
+    code, refused = launcher("delete", f"/api/artifacts/{manifest.sha256}")
+    assert (code, "'weekly'" in refused["error"]["message"]) == (409, True)
+    launcher("delete", f"/api/schedules/{schedule['id']}")
     assert launcher("delete", f"/api/artifacts/{manifest.sha256}")[0] == 204
     assert launcher("post", "/api/artifacts", {"manifest": {"files": [{"path": "../x", "pieces": []}]}})[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b'{"text": "1"}\n\n{"text": "2"\n', "rows.jsonl, line 3: no JSON"),
+        (b'{"text": "1"}\n[1]\n', "line 2: a list, no object"),
+        (b'{"question": "1 + 1?"}\n', "line 1: no column 'answer' (has ['question'])"),
+        (b'{"question": "1 + 1?", "answer": 2}\n', "line 1: 'answer' is a int"),
+        (b'{"messages": []}', "line 1: bad messages"),
+        (b"[" * 100_000, "line 1: no JSON"),
+        (b"\n \n", "holds no row"),
+    ],
+)
+def test_a_data_file_that_does_not_parse_is_refused_with_its_line(settings, tmp_path, launcher, data, words) -> None:
+    settings.SVEND_DATA = tmp_path
+    piece_store().write(data)
+    body = {"manifest": manifest_of({"rows.jsonl": data}).model_dump(mode="json")}
+    code, answer = launcher("post", "/api/artifacts", body)
+    assert (code, answer["error"]["code"]) == (400, "bad_data")
+    assert words in answer["error"]["message"]
+    assert launcher("get", "/api/artifacts")[1] == []
+
+
+def test_a_line_that_lies_in_two_pieces_is_one_row(settings, tmp_path, launcher) -> None:
+    settings.SVEND_DATA = tmp_path
+    halves = (b'{"text": "1"}\n{"te', b'xt": "2"}\n{"text": "3", "note": 1}')
+    pieces = [Piece(sha256=piece_store().write(half), num_bytes=len(half)) for half in halves]
+    manifest = Manifest(files=[ManifestFile(path="rows.jsonl", pieces=pieces)])
+    assert launcher("post", "/api/artifacts", {"manifest": manifest.model_dump(mode="json")})[1]["is_stored"]
+    (file,) = launcher("get", "/api/artifacts")[1]
+    assert (file["num_rows"], file["columns"]) == (3, ["text", "note"])
 
 
 # --- Schedules
@@ -219,8 +260,24 @@ def test_a_schedule_makes_a_job_when_it_is_due_and_one_after_an_outage(node, lau
     launcher("patch", f"/api/schedules/{schedule['id']}", {"is_enabled": False})
     Schedule.objects.update(next_at=timezone.now())
     assert schedules_due() == 0
+    newest = Job.objects.filter(schedule_id=schedule["id"]).latest("created_at")
+    assert launcher("get", "/api/schedules")[1][0]["last_job"]["id"] == newest.id
     assert launcher("delete", f"/api/schedules/{schedule['id']}")[0] == 204
     assert Job.objects.count() == 2
+
+
+def test_a_schedule_that_can_make_no_job_says_why_and_holds_up_no_other(node, launcher, account: Account) -> None:
+    gone = {"kind": "evaluate", "model": "gone"}
+    assert launcher("post", "/api/schedules", {"name": "x", "spec": gone, "every_seconds": 3600})[0] == 400
+    launcher("post", "/api/schedules", {"name": "good", "spec": TRAIN, "every_seconds": 3600})
+    long_due = timezone.now() - timezone.timedelta(hours=1)
+    fields = {"account": account, "spec": gone, "every_seconds": 3600, "next_at": long_due}
+    bad = Schedule.objects.create(id="sched_gone12345", name="bad", **fields)
+    assert schedules_due() == 1
+    assert [job.name for job in Job.objects.all()] == ["good"]
+    bad.refresh_from_db()
+    assert "There is no model 'gone'" in bad.last_error
+    assert bad.next_at > timezone.now()
 
 
 # --- The fleet

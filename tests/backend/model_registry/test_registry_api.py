@@ -10,8 +10,9 @@ from backend.accounts.models import Account, Membership, User
 from backend.accounts.services import api_key_create
 from backend.core.artifacts import folder_keep
 from backend.model_registry.models import Deployment, ModelVersion, Promotion
+from backend.model_registry.reports import report_add
 from backend.model_registry.versions import InvalidCheckpoint, Lineage, NameTaken, version_register
-from tests.backend.model_registry.cast import manifest_named, node_says, version_of
+from tests.backend.model_registry.cast import manifest_named, node_says, result_of, version_of
 from tests.backend.model_registry.conftest import ALIAS
 from tests.backend.model_registry.shipped_folder import NANO
 
@@ -46,6 +47,7 @@ STAFF_ONLY = [
     "/api/reports",
     "/api/reports/1",
     "/api/reports/compare?a=1&b=1",
+    "/api/reports/samples?a=1&b=1",
 ]
 
 
@@ -132,6 +134,24 @@ def test_two_reports_are_compared_family_by_family(worse: ModelVersion, staff: C
     assert staff.get(f"/api/reports/{b}").json()["result"]["total"]["with_tools"]["n"] == 100
     for wrong in ("a=x&b=1", "a=1", f"a={a}&b=999999"):
         assert staff.get(f"/api/reports/compare?{wrong}").status_code in (400, 404)
+
+
+def test_answers_side_by_side_come_in_pages(worse: ModelVersion, staff: Client) -> None:
+    trace = [{"type": "run.finished", "finish_reason": "stop", "answer": "5"}]
+    ids = {}
+    for name, given in (("old", "4"), ("worse", "5")):
+        answer = {"family": "algebra", "mode": "own", "known": "4", "given": given, "is_right": given == "4"}
+        problems = [answer | {"question": f"{n} + {4 - n}", "trace": trace} for n in range(12)]
+        version = ModelVersion.objects.get(name=name)
+        ids[name] = report_add(version=version, result=result_of({"algebra": 48}) | {"problems": problems}).id
+    path = f"/api/reports/samples?a={ids['old']}&b={ids['worse']}"
+    first, second = (staff.get(f"{path}&limit=8&offset={offset}").json() for offset in (0, 8))
+    assert (first["num_found"], first["num_kept"], first["families"]) == (12, 12, ["algebra"])
+    assert [len(first["samples"]), len(second["samples"])] == [8, 4]
+    assert first["samples"][0]["b"] == {"is_right": False, "given": "5", "trace": trace}
+    assert staff.get(f"{path}&show=b_better").json()["num_found"] == 0
+    for wrong in ("show=odd", "limit=0", "offset=-1", "limit=51"):
+        assert staff.get(f"{path}&{wrong}").status_code == 400
 
 
 def test_deployments_are_wished_and_taken_back(served: ModelVersion, staff: Client, settings) -> None:

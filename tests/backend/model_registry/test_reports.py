@@ -11,7 +11,6 @@ from backend.model_registry.reports import (
     families_compare,
     report_add,
     reports_on_same_problems,
-    samples_compare,
 )
 from gpu_node.evaluation import intervals as node_intervals
 from gpu_node.protocol.job_spec import EvalSpec
@@ -66,35 +65,6 @@ def test_a_family_is_worse_only_when_its_interval_says_so() -> None:
     a, b = version_of("a", rights={"algebra": 40, "logic": 40}), version_of("b", rights={"algebra": 10, "logic": 38})
     compared = families_compare(a.eval_reports.get(), b.eval_reports.get())
     assert {family.name: family.verdict for family in compared} == {"algebra": "worse", "logic": "same"}
-
-
-def test_answers_that_differ_are_shown_side_by_side() -> None:
-    def wrong(question: str, given: str) -> dict[str, str]:
-        return {"question": question, "known": "4", "given": given}
-
-    def report(name: str, rows: list[dict[str, str]]) -> EvalReport:
-        return report_add(version=version_of(name), result=result_of({"algebra": 48}, wrong={"algebra": rows}))
-
-    a = report("a", [wrong("2 + 2", "5"), wrong("1 + 3", "7")])
-    b = report("b", [wrong("2 + 2", "5"), wrong("1 + 3", "8"), wrong("3 + 1", "")])
-    pairs = {pair.question: (pair.a.given, pair.b.given) for pair in samples_compare(a, b)}
-    assert pairs == {"1 + 3": ("7", "8"), "3 + 1": (None, "")}
-
-
-def test_what_only_one_was_right_on_comes_first() -> None:
-    def report(name: str, answers: dict[str, tuple[str, bool]]) -> EvalReport:
-        problems = [
-            {"family": "algebra", "mode": "own", "seed": 1, "question": q, "known": "4", "given": g, "is_right": right}
-            for q, (g, right) in answers.items()
-        ]
-        result = result_of({"algebra": 48}) | {"problems": problems}
-        return report_add(version=version_of(name), result=result, spec=SPEC)
-
-    a = report("a", {"1 + 3": ("5", False), "2 + 2": ("4", True), "3 + 1": ("4", True)})
-    b = report("b", {"1 + 3": ("6", False), "2 + 2": ("5", False), "3 + 1": ("4.0", True)})
-    pairs = samples_compare(a, b)
-    assert [pair.question for pair in pairs] == ["2 + 2", "1 + 3"]
-    assert (pairs[0].a.is_right, pairs[0].b.is_right) == (True, False)
 
 
 @given(st.integers(0, 500), st.integers(0, 500))

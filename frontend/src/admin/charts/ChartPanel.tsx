@@ -6,7 +6,10 @@ import { Toggle } from "../../ui/Toggle";
 import type { Point } from "../jobs/job_log";
 import { metricNames } from "../jobs/job_log";
 import { a } from "../strings";
+import { AlertList } from "./AlertList";
+import { type Alert, alertX, markOf } from "./alerts";
 import { MetricChart } from "./MetricChart";
+import type { ChartMark } from "./plot";
 import { type ChartView, curveOf, tableRows, VIEW_FIRST, valueWords } from "./series";
 
 export interface Compared {
@@ -17,38 +20,66 @@ export interface Compared {
 interface ChartPanelProps {
   points: Point[];
   compared: Compared[];
+  alerts: Alert[];
+  /** No further point comes. */
+  isOver?: boolean;
   onCompare: (() => void) | null;
 }
 
 const SMALL = ["learning_rate", "gradient_norm", "tokens_per_second"];
+const COUNTS = ["num_tokens", "num_problems"]; // they only count up with the steps
 const HEIGHT_LARGE = 320;
 const HEIGHT_SMALL = 150;
 const SMOOTHING_MAX = 0.99;
+const NO_MARKS: ChartMark[] = []; // small charts have no room for numbers
 
-export function ChartPanel({ points, compared, onCompare }: ChartPanelProps) {
+export function ChartPanel({ points, compared, alerts, isOver = false, onCompare }: ChartPanelProps) {
   const [view, setView] = useState<ChartView>(VIEW_FIRST);
   const [isTable, setTable] = useState(false);
-  const names = useMemo(() => metricNames(points).filter((name) => name !== "num_tokens"), [points]);
+  const names = useMemo(() => metricNames(points).filter((name) => !COUNTS.includes(name)), [points]);
   const large = names.filter((name) => name.includes("loss") || !SMALL.includes(name)).slice(0, 2);
+  const marks = useMemo(
+    () =>
+      alerts.map((alert, index) => ({
+        x: alertX(alert, points, view.xAxis),
+        text: markOf(index),
+        isGrave: alert.kind !== "spike" && alert.kind !== "stall",
+      })),
+    [alerts, points, view.xAxis],
+  );
   const small = names.filter((name) => SMALL.includes(name));
   return (
     <Panel
       title={a.charts.title}
-      tools={<Tools {...{ view, setView, isTable, setTable, onCompare, numCompared: compared.length }} />}
+      tools={
+        points.length > 0 && (
+          <Tools {...{ view, setView, isTable, setTable, onCompare, numCompared: compared.length }} />
+        )
+      }
     >
-      {points.length === 0 && <p className="py-8 font-serif text-md text-soft">{a.charts.empty}</p>}
+      {points.length === 0 && (
+        <p className="py-8 font-serif text-md text-soft">{isOver ? a.charts.emptyOver : a.charts.empty}</p>
+      )}
       {points.length > 0 && isTable && <MetricTable points={points} names={names} />}
       {points.length > 0 && !isTable && (
         <>
           {large.map((name) => (
-            <Metric key={name} {...{ name, points, compared, view }} height={HEIGHT_LARGE} />
+            <Metric key={name} {...{ name, points, compared, view, marks }} height={HEIGHT_LARGE} />
           ))}
-          <div className="grid grid-cols-3 gap-6 border-t border-line pt-4 max-md:grid-cols-1">
-            {small.map((name) => (
-              <Metric key={name} {...{ name, points, compared, view }} height={HEIGHT_SMALL} />
-            ))}
-          </div>
+          {small.length > 0 && (
+            <div className="grid grid-cols-3 gap-6 border-t border-line pt-4 max-md:grid-cols-1">
+              {small.map((name) => (
+                <Metric
+                  key={name}
+                  {...{ name, points, compared, view }}
+                  marks={NO_MARKS}
+                  height={HEIGHT_SMALL}
+                />
+              ))}
+            </div>
+          )}
           <p className="text-xs text-soft">{a.charts.zoomHint}</p>
+          <AlertList alerts={alerts} />
         </>
       )}
     </Panel>
@@ -60,16 +91,17 @@ interface MetricProps {
   points: Point[];
   compared: Compared[];
   view: ChartView;
+  marks: ChartMark[];
   height: number;
 }
 
-function Metric({ name, points, compared, view, height }: MetricProps) {
+function Metric({ name, points, compared, view, marks, height }: MetricProps) {
   const others = useMemo(
     () => compared.map((other) => curveOf(other.label, other.points, name, view)),
     [compared, name, view],
   );
   const curves = useMemo(() => [curveOf("", points, name, view), ...others], [points, others, name, view]);
-  return <MetricChart name={name} curves={curves} view={view} height={height} />;
+  return <MetricChart name={name} curves={curves} view={view} marks={marks} height={height} />;
 }
 
 interface ToolsProps {

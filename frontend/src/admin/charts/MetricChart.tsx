@@ -3,7 +3,7 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { a } from "../strings";
-import { coloursRead, plotData, plotOptions } from "./plot";
+import { type ChartMark, coloursRead, plotData, plotOptions } from "./plot";
 import { type ChartView, type Curve, valueWords } from "./series";
 
 interface MetricChartProps {
@@ -11,12 +11,13 @@ interface MetricChartProps {
   curves: Curve[];
   view: ChartView;
   height: number;
+  marks: ChartMark[];
 }
 
-export function MetricChart({ name, curves, view, height }: MetricChartProps) {
+export function MetricChart({ name, curves, view, height, marks }: MetricChartProps) {
   const [hovered, setHovered] = useState<number | null>(null);
   const data = useMemo(() => plotData(curves), [curves]);
-  const frame = usePlot({ curves, data, view, height, onHover: setHovered });
+  const frame = usePlot({ curves, data, view, height, marks, onHover: setHovered });
   const label = a.charts.names[name] ?? name.replaceAll("_", " ");
   const words = readout(data, curves, hovered, view);
   return (
@@ -60,15 +61,16 @@ interface PlotNeeds {
   data: uPlot.AlignedData;
   view: ChartView;
   height: number;
+  marks: ChartMark[];
   onHover: (index: number | null) => void;
 }
 
 /** The canvas lives as long as the kind of chart does; new points are given to it without making it anew. */
-function usePlot({ curves, data, view, height, onHover }: PlotNeeds) {
+function usePlot({ curves, data, view, height, marks, onHover }: PlotNeeds) {
   const frame = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
-  const latest = useRef({ curves, data });
-  latest.current = { curves, data };
+  const latest = useRef({ curves, data, marks });
+  latest.current = { curves, data, marks };
   const theme = useThemeCount();
   const shape = `${view.isLogX}${view.isLogY}${view.xAxis}${view.smoothing > 0}${curves.map((curve) => curve.label).join("|")}${theme}`;
   // biome-ignore lint/correctness/useExhaustiveDependencies: `shape` holds what the canvas is made of
@@ -76,16 +78,11 @@ function usePlot({ curves, data, view, height, onHover }: PlotNeeds) {
     const element = frame.current;
     if (!element) return;
     const size = { width: element.clientWidth || 300, height };
-    const made = new uPlot(
-      plotOptions(latest.current.curves, view, size, coloursRead(), onHover),
-      latest.current.data,
-      element,
-    );
-    // The curves drawn at the ends are the latest, not those of the day the canvas was made.
-    made.hooks.draw = [
-      (self) =>
-        plotOptions(latest.current.curves, view, size, coloursRead(), onHover).hooks?.draw?.[0]?.(self),
-    ];
+    const options = () =>
+      plotOptions(latest.current.curves, view, size, coloursRead(), latest.current.marks, onHover);
+    const made = new uPlot(options(), latest.current.data, element);
+    // What is drawn at the ends and at the alerts is the latest, not that of the day the canvas was made.
+    made.hooks.draw = [(self) => options().hooks?.draw?.[0]?.(self)];
     plot.current = made;
     const observer = new ResizeObserver(() => made.setSize({ width: element.clientWidth || 300, height }));
     observer.observe(element);
@@ -100,6 +97,8 @@ function usePlot({ curves, data, view, height, onHover }: PlotNeeds) {
     plot.current?.setData(data, !isZoomed);
     if (isZoomed) plot.current?.redraw(true);
   }, [data]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: drawn anew when an alert comes or goes
+  useEffect(() => plot.current?.redraw(false), [marks]);
   return frame;
 }
 

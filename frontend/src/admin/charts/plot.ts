@@ -5,12 +5,20 @@
 import type uPlot from "uplot";
 import { aligned, type ChartView, type Curve, valueWords } from "./series";
 
+export interface ChartMark {
+  x: number;
+  text: string;
+  isGrave: boolean;
+}
+
 export interface Colours {
   line: string;
   soft: string;
   ink: string;
   accent: string;
   raised: string;
+  abstain: string;
+  reject: string;
 }
 
 export function coloursRead(): Colours {
@@ -22,6 +30,8 @@ export function coloursRead(): Colours {
     ink: read("--ink"),
     accent: read("--accent"),
     raised: read("--raised"),
+    abstain: read("--abstain"),
+    reject: read("--reject"),
   };
 }
 
@@ -46,6 +56,7 @@ export function plotOptions(
   view: ChartView,
   size: { width: number; height: number },
   colours: Colours,
+  marks: ChartMark[],
   onHover: (index: number | null) => void,
 ): uPlot.Options {
   return {
@@ -64,7 +75,12 @@ export function plotOptions(
     axes: [axis(colours, false), axis(colours, true)],
     series: [{}, ...curves.flatMap((curve, place) => strokes(curve, place, view, colours))],
     hooks: {
-      draw: [(plot) => ends(plot, curves, colours)],
+      draw: [
+        (plot) => {
+          marksDraw(plot, marks, colours);
+          ends(plot, curves, colours);
+        },
+      ],
       setCursor: [(plot) => onHover(plot.cursor.idx ?? null)],
     },
   };
@@ -139,5 +155,34 @@ function ends(plot: uPlot, curves: Curve[], colours: Colours): void {
     ctx.fillStyle = place === 0 ? colours.ink : colours.soft;
     ctx.fillText(text, textLeft, place === 0 ? below : above);
   });
+  ctx.restore();
+}
+
+const MARK_APART = 14; // pixels between two numbers: closer ones share a line's place, the list tells them apart
+
+/** A dashed line from top to bottom at each alert, its number above it. */
+function marksDraw(plot: uPlot, marks: ChartMark[], colours: Colours): void {
+  const { ctx } = plot;
+  const scale = devicePixelRatio;
+  const { left, top, width, height } = plot.bbox;
+  let numberEnd = Number.NEGATIVE_INFINITY;
+  ctx.save();
+  ctx.font = `600 ${11 * scale}px "Inter Variable", system-ui, sans-serif`;
+  ctx.textAlign = "center";
+  ctx.textBaseline = "alphabetic";
+  for (const mark of [...marks].sort((one, other) => one.x - other.x)) {
+    const x = Math.round(plot.valToPos(mark.x, "x", true));
+    if (!Number.isFinite(x) || x < left || x > left + width) continue;
+    ctx.strokeStyle = ctx.fillStyle = mark.isGrave ? colours.reject : colours.abstain;
+    ctx.lineWidth = scale;
+    ctx.setLineDash([3 * scale, 3 * scale]);
+    ctx.beginPath();
+    ctx.moveTo(x, top + 2 * scale);
+    ctx.lineTo(x, top + height);
+    ctx.stroke();
+    if (x < numberEnd + MARK_APART * scale) continue;
+    ctx.fillText(mark.text, x, top - 1 * scale);
+    numberEnd = x;
+  }
   ctx.restore();
 }

@@ -1,7 +1,9 @@
 /** The operator's pieces in their states, without a server: for designers and for screenshot tests. */
 import type { ReactNode } from "react";
 import { Panel } from "../../ui/Panel";
+import { alertsOf } from "../charts/alerts";
 import { ChartPanel } from "../charts/ChartPanel";
+import { FileTable } from "../files/FileTable";
 import { CheckpointTable } from "../jobs/CheckpointsPanel";
 import { JobTable } from "../jobs/JobTable";
 import { EMPTY_LOG, type JobLog, type LogLine } from "../jobs/job_log";
@@ -11,7 +13,20 @@ import { PlanFacts } from "../launch/PlanPanel";
 import { PreviewRows } from "../launch/PreviewPanel";
 import { GateList } from "../models/GateList";
 import { NodeCard } from "../nodes/NodeCard";
-import { checkpointOf, GATES, jobOf, nodeOf, PLAN, POINTS, PREVIEW } from "../sample_jobs";
+import {
+  ATTEMPT_LOST,
+  checkpointOf,
+  FILES,
+  GATES,
+  jobOf,
+  nodeOf,
+  PLAN,
+  POINTS,
+  POINTS_ODD,
+  PREVIEW,
+  SCHEDULES,
+} from "../sample_jobs";
+import { ScheduleTable } from "../schedules/ScheduleTable";
 import { a } from "../strings";
 
 const line = (seq: number, level: LogLine["level"], text: string): LogLine => ({
@@ -33,6 +48,8 @@ const LOG: JobLog = {
     line(9, "error", "CUDA out of memory"),
   ],
 };
+
+const ALERTS = alertsOf(POINTS_ODD, jobOf({ attempts: [ATTEMPT_LOST] }));
 
 const JOBS = [
   jobOf(),
@@ -63,11 +80,11 @@ export function AdminStates() {
       </State>
       <State name="A job's line, curves and log">
         <StatusLine job={jobOf()} log={LOG} />
-        <ChartPanel points={POINTS} compared={[]} onCompare={null} />
+        <ChartPanel points={POINTS_ODD} compared={[]} alerts={ALERTS} onCompare={null} />
         <LogPanel jobId="job_sample" log={LOG} />
       </State>
       <State name="Nothing yet">
-        <ChartPanel points={[]} compared={[]} onCompare={null} />
+        <ChartPanel points={[]} compared={[]} alerts={[]} onCompare={null} />
         <LogPanel jobId="job_sample" log={EMPTY_LOG} />
       </State>
       <State name="Checkpoints">
@@ -96,6 +113,17 @@ export function AdminStates() {
           </Panel>
         </div>
         <PreviewRows rows={PREVIEW} />
+      </State>
+      <State name="Schedules: one that starts each night, one paused that could make no job">
+        <ScheduleTable
+          rows={SCHEDULES}
+          isBusy={false}
+          onEnable={() => undefined}
+          onRemove={() => undefined}
+        />
+      </State>
+      <State name="Data files: one that was looked through, one too large for it">
+        <FileTable rows={FILES} onRemove={() => undefined} />
       </State>
       <State name="Gates: green, a warning, red">
         <GateList gates={GATES} />

@@ -64,7 +64,7 @@ export function LogPanel({ jobId, log }: { jobId: string; log: JobLog }) {
       {error && (
         <p className="border-l-2 border-reject pl-3 text-sm">
           <span className="font-medium">{a.log.firstError}:</span>{" "}
-          <span className="font-mono text-xs break-words text-reject">{plain(error.text)}</span>
+          <span className="font-mono text-xs break-words text-reject">{plain(gist(error.text))}</span>
         </p>
       )}
       {log.firstSeq > 0 && <p className="text-xs text-soft">{a.log.earlier(log.firstSeq)}</p>}
@@ -150,6 +150,10 @@ function Line({ line, isWrapped }: { line: LogLine; isWrapped: boolean }) {
     </div>
   );
 }
+
+/** Of a traceback its last line, which says what happened; the rest stands in the log. */
+const gist = (text: string): string =>
+  text.startsWith("Traceback") ? (text.trimEnd().split("\n").at(-1) ?? text) : text;
 
 /** Without the codes that colour a terminal; on one line where lines have an even height. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what such a code begins with

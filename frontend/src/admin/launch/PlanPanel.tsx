@@ -20,10 +20,7 @@ interface PlanProps {
 
 export function PlanPanel({ plan, error, isAsking, hasErrors, onRetry }: PlanProps) {
   return (
-    <Panel
-      title={a.launch.preflight}
-      hint={plan ? `${a.launch.preflightHint} ${plan.node_name}.` : a.launch.preflightHint}
-    >
+    <Panel title={a.launch.preflight} hint={a.launch.preflightHint(plan?.node_name ?? "")}>
       <div aria-live="polite" aria-busy={isAsking} className="flex flex-col gap-4">
         {hasErrors && <p className="text-soft">{a.launch.noPlan}</p>}
         {!hasErrors && Boolean(error) && <ErrorNotice error={error} onRetry={onRetry} />}
@@ -100,7 +97,7 @@ function costWords(plan: JobPlan): string {
     : `${money(roundedUp(plan.cost_nano_usd_estimated))}, ${perHour}`;
 }
 
-const SHADES = ["opacity-100", "opacity-75", "opacity-55", "opacity-40", "opacity-25"];
+const SHADES = ["opacity-100", "opacity-75", "opacity-55", "opacity-40", "opacity-30", "opacity-20"];
 
 function MemoryBar({ plan }: { plan: JobPlan }) {
   const needed = plan.memory_needed_bytes;

@@ -4,7 +4,7 @@ import { Chips } from "../../ui/Chips";
 import { Panel } from "../../ui/Panel";
 import type { JobKind } from "../api_types";
 import { a } from "../strings";
-import { isImportant } from "./launch_state";
+import { fieldsAsked, isImportant } from "./launch_state";
 import { SpecField } from "./SpecField";
 import { type FormField, type FormValues, formRead, formValues, type Spec } from "./schema_form";
 
@@ -43,7 +43,8 @@ export function SpecForm(props: SpecFormProps) {
 
 function Fields({ kind, fields, values, errors, cloned, suggestions, onChange }: SpecFormProps) {
   const [isAll, setAll] = useState(false);
-  const shown = fields.filter(
+  const asked = fieldsAsked(fields, values);
+  const shown = asked.filter(
     (field) => isAll || isImportant(kind, field) || errors[field.path] || changed(field, values, cloned),
   );
   const isModel = (field: FormField) => ["parent", "model", "verifier"].includes(field.path);
@@ -62,7 +63,7 @@ function Fields({ kind, fields, values, errors, cloned, suggestions, onChange }:
           />
         ))}
       </div>
-      {(isAll || shown.length < fields.length) && (
+      {(isAll || shown.length < asked.length) && (
         <button
           type="button"
           aria-expanded={isAll}

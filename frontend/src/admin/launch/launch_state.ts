@@ -1,7 +1,7 @@
 /** What a launch begins with and what it sends: presets, clones, the job's terms. Pure. */
 import { dollarsToNano } from "../../keys/dollars";
 import type { JobDetail, JobKind, JobTerms, SpecSchema } from "../api_types";
-import { type FormField, formFields, type Spec } from "./schema_form";
+import { type FormField, type FormValues, formFields, type Spec } from "./schema_form";
 
 export const KINDS: JobKind[] = ["train", "evaluate", "generate", "export", "quantize"];
 export const isKind = (text: unknown): text is JobKind => KINDS.includes(text as JobKind);
@@ -18,6 +18,7 @@ const IMPORTANT: Record<JobKind, string[]> = {
     "num_steps",
     "batch_tokens",
     "checkpoint_steps",
+    "data.source",
     "data.num_rows",
     "data.families",
   ],
@@ -39,12 +40,26 @@ export function fieldsOrdered(kind: JobKind, fields: FormField[]): FormField[] {
 export const isImportant = (kind: JobKind, field: FormField): boolean =>
   IMPORTANT[kind].includes(field.path) || field.isRequired;
 
+const OF_FAMILIES = ["data.families", "data.seed_start"];
+
+/** Fields that mean something beside the others: rows come from the families or from a file, which has its own choice. */
+export function fieldsAsked(fields: FormField[], values: FormValues): FormField[] {
+  const isOfFile = values["data.source"] === "file";
+  return fields.filter(
+    (field) => field.path !== "data.file" && !(isOfFile && OF_FAMILIES.includes(field.path)),
+  );
+}
+
 export interface LaunchSearch {
   kind?: string;
   preset?: string;
   clone?: string;
   model?: string;
   parent?: string;
+  /** A stored data file, by its manifest's SHA-256. */
+  file?: string;
+  /** How many rows it has, where that is known: all of them are drawn. */
+  rows?: number;
 }
 
 /** The spec that the form opens with: a clone's, a preset's, or nothing but what the address names. */
@@ -58,6 +73,13 @@ export function specFirst(
   const base: Spec = { ...(clone?.kind === kind ? clone.spec : preset?.spec) };
   if (search.model && kind !== "train" && kind !== "generate") base.model = search.model;
   if (search.parent && kind === "train") base.parent = search.parent;
+  if (search.file && kind === "train")
+    base.data = {
+      ...(base.data as Spec | undefined),
+      source: "file",
+      file: search.file,
+      ...(search.rows ? { num_rows: search.rows } : {}),
+    };
   return base;
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { ComparedRow, Report, SamplePair } from "../api_types";
-import { familiesSorted, pairOf, pointsWords, samplesFound } from "./compare_words";
+import type { ComparedRow, Report } from "../api_types";
+import { familiesSorted, pairOf, pointsWords } from "./compare_words";
 
 const share = { right: 1, n: 2, share: 0.5, interval_low: 0.2, interval_high: 0.8 };
 const row = (name: string, verdict: ComparedRow["verdict"], difference: number): ComparedRow => ({
@@ -29,19 +29,6 @@ describe("a comparison", () => {
       row("z", "worse", -0.4),
     ];
     expect(familiesSorted(rows).map((one) => one.name)).toEqual(["z", "a", "b", "c"]);
-  });
-  it("finds the samples a reader asks for", () => {
-    const pair = (family: string, before: boolean | null, after: boolean | null): SamplePair => ({
-      family,
-      question: "",
-      known: "",
-      a: { is_right: before, given: null },
-      b: { is_right: after, given: null },
-    });
-    const samples = [pair("gcd", true, false), pair("gcd", false, true), pair("primes", null, false)];
-    expect(samplesFound(samples, "all", "")).toHaveLength(3);
-    expect(samplesFound(samples, "b_wrong", "").map((one) => one.family)).toEqual(["gcd", "primes"]);
-    expect(samplesFound(samples, "a_wrong", "gcd")).toHaveLength(1);
   });
   it("pairs reports of the same problems before newer ones of others", () => {
     const reports = [

@@ -1,7 +1,5 @@
-/** What a comparison says: differences in points, which samples a reader wants. Pure. */
-import type { ComparedRow, Report, SamplePair, ShareRow } from "../api_types";
-
-export type SampleFilter = "all" | "b_wrong" | "a_wrong";
+/** What a comparison says: differences in points, which reports belong together. Pure. */
+import type { ComparedRow, Report, ShareRow } from "../api_types";
 
 /** "+4.2" points of 100; a true minus sign. */
 export function pointsWords(share: number): string {
@@ -27,15 +25,6 @@ export function familiesSorted(rows: ComparedRow[]): ComparedRow[] {
   return [...rows].sort(
     (one, other) => rank[one.verdict] - rank[other.verdict] || one.difference - other.difference,
   );
-}
-
-export function samplesFound(samples: SamplePair[], filter: SampleFilter, family: string): SamplePair[] {
-  return samples.filter((pair) => {
-    if (family && pair.family !== family) return false;
-    if (filter === "b_wrong") return pair.b.is_right === false;
-    if (filter === "a_wrong") return pair.b.is_right === true && pair.a.is_right !== true;
-    return true;
-  });
 }
 
 /** The pair that a reader most likely wants: the newest report of `version` and one of `other` on the same problems. */

@@ -23,8 +23,6 @@ interface NodeCardProps {
 }
 
 export function NodeCard({ node, nanoUsdPerToken, onRemove }: NodeCardProps) {
-  const { facts } = a.nodes;
-  const { info } = node;
   return (
     <article
       aria-label={node.name}
@@ -33,43 +31,58 @@ export function NodeCard({ node, nanoUsdPerToken, onRemove }: NodeCardProps) {
       <header className="flex flex-wrap items-start justify-between gap-3">
         <div>
           <h2 className="text-md font-semibold">
-            {node.name}{" "}
+            <Link
+              to="/admin/nodes/$nodeName"
+              params={{ nodeName: node.name }}
+              className="decoration-line-strong underline-offset-4 hover:underline"
+            >
+              {node.name}
+            </Link>{" "}
             <span className={`ml-1 ${STATE_COLOURS[node.state]}`}>{a.nodes.states[node.state]}</span>
           </h2>
           <p className="text-sm text-soft">
             {a.nodes.roles[node.role]}, <span className="break-all">{node.url}</span>
           </p>
         </div>
-        <Verbs node={node} onRemove={onRemove} />
+        <NodeVerbs node={node} onRemove={onRemove} />
       </header>
-      {(node.probe_error || node.follow_error) && (
-        <p className="border-l-2 border-reject py-0.5 pl-3 text-sm break-words">
-          {node.probe_error || node.follow_error}
-        </p>
-      )}
-      <dl className="figures grid grid-cols-4 gap-x-6 gap-y-3 text-sm max-lg:grid-cols-2">
-        <Fact name={facts.device}>{devicesWords(node)}</Fact>
-        <Fact name={facts.jobs}>
-          <Jobs node={node} />
-        </Fact>
-        <Fact name={facts.running}>{info && a.nodes.questions(info.running_runs.length, info.runs_max)}</Fact>
-        <Fact name={facts.serves}>
-          {info?.models.map((model) => model.version).join(", ") || a.nodes.idle}
-        </Fact>
-        <Fact name={facts.seen}>
-          <Seen at={node.seen_at} />
-        </Fact>
-        <Fact name={facts.version}>{info && versionWords(info.versions)}</Fact>
-        <Fact name={facts.fence}>
-          {info && (info.fence_tier === "none" ? a.nodes.fenceNone : info.fence_tier)}
-        </Fact>
-        <Money node={node} nanoUsdPerToken={nanoUsdPerToken} />
-      </dl>
+      <NodeTrouble node={node} />
+      <NodeFacts node={node} nanoUsdPerToken={nanoUsdPerToken} />
     </article>
   );
 }
 
-function Verbs({ node, onRemove }: { node: NodeRow; onRemove: () => void }) {
+/** What it is and does, and what it costs beside what it sells. */
+export function NodeFacts({ node, nanoUsdPerToken }: { node: NodeRow; nanoUsdPerToken: number }) {
+  const { facts } = a.nodes;
+  const { info } = node;
+  return (
+    <dl className="figures grid grid-cols-4 gap-x-6 gap-y-3 text-sm max-lg:grid-cols-2">
+      <Fact name={facts.device}>{devicesWords(node)}</Fact>
+      <Fact name={facts.jobs}>
+        <Jobs node={node} />
+      </Fact>
+      <Fact name={facts.running}>{info && a.nodes.questions(info.running_runs.length, info.runs_max)}</Fact>
+      <Fact name={facts.serves}>{info?.models.map((model) => model.version).join(", ") || a.nodes.idle}</Fact>
+      <Fact name={facts.seen}>
+        <Seen at={node.seen_at} />
+      </Fact>
+      <Fact name={facts.version}>{info && versionWords(info.versions)}</Fact>
+      <Fact name={facts.fence}>
+        {info && (info.fence_tier === "none" ? a.nodes.fenceNone : info.fence_tier)}
+      </Fact>
+      <Money node={node} nanoUsdPerToken={nanoUsdPerToken} />
+    </dl>
+  );
+}
+
+/** Why it does not answer, or why its jobs' frames are not read. */
+export function NodeTrouble({ node }: { node: NodeRow }) {
+  const words = node.probe_error || node.follow_error;
+  return words ? <p className="border-l-2 border-reject py-0.5 pl-3 text-sm break-words">{words}</p> : null;
+}
+
+export function NodeVerbs({ node, onRemove }: { node: NodeRow; onRemove: () => void }) {
   const act = useMutation({
     mutationFn: (verb: NodeVerb) => nodeAct(node.name, verb),
     onSettled: () => queryClient.invalidateQueries({ queryKey: ["nodes"] }),
@@ -151,13 +164,18 @@ function Money({ node, nanoUsdPerToken }: { node: NodeRow; nanoUsdPerToken: numb
       </Fact>
       <Fact name={facts.cost}>{money(node.cost_24h_nano_usd)}</Fact>
       <Fact name={facts.margin}>
-        <span className={node.margin_24h_nano_usd < 0 ? "text-reject" : "text-accept"}>
+        <span className={marginColour(node.margin_24h_nano_usd)}>
           {node.margin_24h_nano_usd > 0 && "+"}
           {money(roundedUp(node.margin_24h_nano_usd))}
         </span>
       </Fact>
     </>
   );
+}
+
+function marginColour(nanoUsd: number): string {
+  if (nanoUsd === 0) return "";
+  return nanoUsd < 0 ? "text-reject" : "text-accept";
 }
 
 function Fact({ name, children }: { name: string; children: ReactNode }) {

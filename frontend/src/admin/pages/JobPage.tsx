@@ -1,7 +1,7 @@
 /** One job, live: how it stands, its curves, its log, its checkpoints, what happened and why. */
 import { useQueries, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useMemo, useState } from "react";
 import type { ModelCard } from "../../api/types";
 import type { Line } from "../../live/live_socket";
 import { FamilyTable } from "../../models/FamilyTable";
@@ -10,13 +10,14 @@ import { Panel } from "../../ui/Panel";
 import { AdminFrame } from "../AdminFrame";
 import { jobMetricsQuery, jobQuery } from "../api";
 import type { JobDetail, JobRow } from "../api_types";
+import { alertsOf } from "../charts/alerts";
 import { ChartPanel, type Compared } from "../charts/ChartPanel";
 import { CheckpointsPanel } from "../jobs/CheckpointsPanel";
 import { CompareDialog } from "../jobs/CompareDialog";
 import { EventsPanel } from "../jobs/EventsPanel";
 import { JobActions } from "../jobs/JobActions";
 import { type JobLog, pointsOf } from "../jobs/job_log";
-import { jobTitle, stateHint } from "../jobs/job_words";
+import { isEnded, jobTitle, stateHint } from "../jobs/job_words";
 import { LogPanel } from "../jobs/LogPanel";
 import { StatusLine } from "../jobs/StatusLine";
 import { useJob, useSeed } from "../jobs/use_job";
@@ -76,6 +77,7 @@ interface JobViewProps {
 export function JobView({ job, log, line }: JobViewProps) {
   const compare = useCompare(job);
   const report = reportOf(log);
+  const alerts = useMemo(() => (job.kind === "train" ? alertsOf(log.points, job) : []), [job, log.points]);
   const isCurved = job.kind === "train" || log.points.length > 0;
   return (
     <>
@@ -84,13 +86,19 @@ export function JobView({ job, log, line }: JobViewProps) {
       <Notices job={job} />
       <div className="grid grid-cols-[minmax(0,1fr)_300px] items-start gap-6 max-xl:grid-cols-1">
         <div className="flex min-w-0 flex-col gap-6">
-          {isCurved && (
-            <ChartPanel points={log.points} compared={compare.compared} onCompare={compare.open} />
-          )}
           {report && (
             <Panel title={a.result.title}>
               <FamilyTable card={report} />
             </Panel>
+          )}
+          {isCurved && (
+            <ChartPanel
+              points={log.points}
+              compared={compare.compared}
+              alerts={alerts}
+              isOver={isEnded(job)}
+              onCompare={compare.open}
+            />
           )}
           <LogPanel jobId={job.id} log={log} />
         </div>

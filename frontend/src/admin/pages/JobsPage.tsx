@@ -1,6 +1,7 @@
 /** The queue and what became of it: newest first, filters in the address. */
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
+import { useState } from "react";
 import { Button } from "../../ui/Button";
 import { Chips } from "../../ui/Chips";
 import { Empty, ErrorNotice, Skeleton } from "../../ui/Notice";
@@ -11,27 +12,31 @@ import { JobTable } from "../jobs/JobTable";
 import { isStateFilter, STATE_FILTERS, type StateFilter } from "../jobs/job_words";
 import { BUTTON_LINK } from "../links";
 import { a } from "../strings";
+import { useEmptyTold } from "../use_empty_told";
 
 const KINDS = ["all", "train", "evaluate", "generate", "export", "quantize"] as const;
 type KindFilter = (typeof KINDS)[number];
 
 export function JobsPage() {
+  const [isEmpty, setEmpty] = useState(true);
   return (
     <AdminFrame
       title={a.jobs.title}
       hint={a.jobs.hint}
       action={
-        <Link to="/admin/jobs/new" className={BUTTON_LINK}>
-          {a.jobs.launch}
-        </Link>
+        !isEmpty && (
+          <Link to="/admin/jobs/new" className={BUTTON_LINK}>
+            {a.jobs.launch}
+          </Link>
+        )
       }
     >
-      <JobList />
+      <JobList onEmpty={setEmpty} />
     </AdminFrame>
   );
 }
 
-function JobList() {
+function JobList({ onEmpty }: { onEmpty: (isEmpty: boolean) => void }) {
   useFleet();
   const search = useSearch({ strict: false }) as { state?: string; kind?: string };
   const navigate = useNavigate();
@@ -56,6 +61,7 @@ function JobList() {
   });
   const rows = pages.data?.pages.flatMap((page) => page.results) ?? [];
   const isFiltered = state !== "all" || kind !== "all";
+  useEmptyTold(pages.data && (isFiltered ? [isFiltered] : rows), onEmpty);
   return (
     <>
       {(rows.length > 0 || isFiltered) && (

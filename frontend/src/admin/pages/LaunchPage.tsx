@@ -15,6 +15,7 @@ import { AdminFrame } from "../AdminFrame";
 import { jobLaunch, jobQuery, nodesQuery, planQuery, specSchemaQuery, versionsQuery } from "../api";
 import type { JobDetail, JobKind, JobPlan, SpecSchema } from "../api_types";
 import { jobTitle } from "../jobs/job_words";
+import { FilePicker } from "../launch/FilePicker";
 import {
   CONFIRM_NANO_USD,
   dataOf,
@@ -32,6 +33,7 @@ import { PreviewPanel } from "../launch/PreviewPanel";
 import { SpecForm } from "../launch/SpecForm";
 import { formRead, formValues, type Spec } from "../launch/schema_form";
 import { TermsPanel } from "../launch/TermsPanel";
+import { RepeatForm } from "../schedules/RepeatForm";
 import { a } from "../strings";
 
 const SETTLE_MS = 500;
@@ -117,6 +119,7 @@ function LaunchForm({ schema, kind, search, clone }: LaunchFormProps) {
   const [typed, setTyped] = useState(() => (clone ? termsOf(clone) : TERMS_FIRST));
   const [jobId] = useState(() => idMake("job")); // a second click makes no second job
   const [isAsking, setAsking] = useState(false);
+  const [isRepeating, setRepeating] = useState(false);
   const nodes = useQuery(nodesQuery);
   const versions = useQuery(versionsQuery);
   const { spec, errors } = formRead(kind, fields, values);
@@ -134,46 +137,73 @@ function LaunchForm({ schema, kind, search, clone }: LaunchFormProps) {
   });
   const cloned = clone?.kind === kind ? formValues(fields, clone.spec as unknown as Spec) : null;
   const data = asked && dataOf(asked);
+  const isOfFile = values["data.source"] === "file";
+  const isLacking = isOfFile && !values["data.file"];
   const submit = () => (isDear(plan.data) && !isAsking ? setAsking(true) : launch.mutate());
   return (
-    <form
-      className="grid grid-cols-[minmax(0,1fr)_400px] items-start gap-6 max-xl:grid-cols-1"
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (numErrors === 0 && !launch.isPending) submit();
-      }}
-    >
-      <div className="flex min-w-0 flex-col gap-6">
-        <SpecForm
-          {...{ kind, fields, values, errors, cloned }}
-          suggestions={(versions.data ?? []).map((version) => version.id)}
-          onChange={setValues}
+    <>
+      <form
+        className="grid grid-cols-[minmax(0,1fr)_400px] items-start gap-6 max-xl:grid-cols-1"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (numErrors === 0 && !launch.isPending) submit();
+        }}
+      >
+        <div className="flex min-w-0 flex-col gap-6">
+          <SpecForm
+            {...{ kind, fields, values, errors, cloned }}
+            suggestions={(versions.data ?? []).map((version) => version.id)}
+            onChange={setValues}
+          />
+          {isOfFile && (
+            <FilePicker
+              value={String(values["data.file"] ?? "")}
+              onChange={(file, numRows) =>
+                setValues({
+                  ...values,
+                  "data.file": file,
+                  ...(numRows === null ? {} : { "data.num_rows": String(numRows) }),
+                })
+              }
+            />
+          )}
+          <TermsPanel
+            typed={typed}
+            errors={termsErrors}
+            nodeNames={(nodes.data ?? []).map((node) => node.name)}
+            onChange={setTyped}
+          />
+          {data && !isLacking && <PreviewPanel data={data} nodeName={nodeName} />}
+        </div>
+        <div className="sticky top-6 flex min-w-0 flex-col gap-4 max-xl:static">
+          <PlanPanel
+            plan={plan.data}
+            error={plan.error}
+            isAsking={plan.isFetching}
+            hasErrors={Object.keys(errors).length > 0}
+            onRetry={() => void plan.refetch()}
+          />
+          {plan.data && !plan.data.is_ok && <p className="text-sm text-reject">{a.launch.refusedPlan}</p>}
+          {launch.isError && <ErrorNotice error={launch.error} />}
+          {numErrors > 0 && <p className="text-sm text-reject">{a.launch.badFields(numErrors)}</p>}
+          <Button look="accent" type="submit" disabled={numErrors > 0 || launch.isPending}>
+            {launch.isPending ? a.launch.submitting : a.launch.submit}
+          </Button>
+          <Button disabled={numErrors > 0} onClick={() => setRepeating(true)}>
+            {a.schedules.repeat}
+          </Button>
+        </div>
+        <CostDialog plan={plan.data} isOpen={isAsking} onClose={() => setAsking(false)} onGo={submit} />
+      </form>
+      <Dialog title={a.schedules.repeatTitle} isOpen={isRepeating} onClose={() => setRepeating(false)}>
+        <RepeatForm
+          spec={spec}
+          terms={terms}
+          onClose={() => setRepeating(false)}
+          onMade={() => void navigate({ to: "/admin/schedules" })}
         />
-        <TermsPanel
-          typed={typed}
-          errors={termsErrors}
-          nodeNames={(nodes.data ?? []).map((node) => node.name)}
-          onChange={setTyped}
-        />
-        {data && <PreviewPanel data={data} nodeName={nodeName} />}
-      </div>
-      <div className="sticky top-6 flex min-w-0 flex-col gap-4 max-xl:static">
-        <PlanPanel
-          plan={plan.data}
-          error={plan.error}
-          isAsking={plan.isFetching}
-          hasErrors={Object.keys(errors).length > 0}
-          onRetry={() => void plan.refetch()}
-        />
-        {plan.data && !plan.data.is_ok && <p className="text-sm text-reject">{a.launch.refusedPlan}</p>}
-        {launch.isError && <ErrorNotice error={launch.error} />}
-        {numErrors > 0 && <p className="text-sm text-reject">{a.launch.badFields(numErrors)}</p>}
-        <Button look="accent" type="submit" disabled={numErrors > 0 || launch.isPending}>
-          {launch.isPending ? a.launch.submitting : a.launch.submit}
-        </Button>
-      </div>
-      <CostDialog plan={plan.data} isOpen={isAsking} onClose={() => setAsking(false)} onGo={submit} />
-    </form>
+      </Dialog>
+    </>
   );
 }
 

@@ -5,6 +5,7 @@ import { useState } from "react";
 import { dateTime, utc } from "../../format/dates";
 import { countShort } from "../../format/numbers";
 import { Button } from "../../ui/Button";
+import { Dialog } from "../../ui/Dialog";
 import { Empty, ErrorNotice, Skeleton } from "../../ui/Notice";
 import { Panel } from "../../ui/Panel";
 import { AdminFrame } from "../AdminFrame";
@@ -12,6 +13,7 @@ import { aliasesQuery, versionsQuery } from "../api";
 import type { AliasRow, VersionRow } from "../api_types";
 import { BUTTON_LINK, TEXT_LINK } from "../links";
 import { intervalWords, percentWords } from "../models/compare_words";
+import { VersionNodes } from "../models/NodesDialog";
 import { a } from "../strings";
 
 export function ModelsPage() {
@@ -63,9 +65,11 @@ function Versions() {
   const versions = useQuery(versionsQuery);
   const navigate = useNavigate();
   const [chosen, setChosen] = useState<string[]>([]);
+  const [placing, setPlacing] = useState<string | null>(null);
   const rows = [...(versions.data ?? [])].sort((one, other) =>
     (other.staff?.created_at ?? "").localeCompare(one.staff?.created_at ?? ""),
   );
+  const placed = rows.find((row) => row.id === placing);
   const toggle = (id: string) =>
     setChosen(chosen.includes(id) ? chosen.filter((one) => one !== id) : [...chosen, id].slice(-2));
   const reportOf = (id: string) => rows.find((row) => row.id === id)?.staff?.reports[0]?.id;
@@ -86,7 +90,16 @@ function Versions() {
       {versions.isPending && <Skeleton lines={6} />}
       {versions.isError && <ErrorNotice error={versions.error} onRetry={() => void versions.refetch()} />}
       {versions.isSuccess && rows.length === 0 && <Empty>{a.models.empty}</Empty>}
-      {rows.length > 0 && <VersionTable rows={rows} chosen={chosen} onToggle={toggle} />}
+      {rows.length > 0 && (
+        <VersionTable rows={rows} chosen={chosen} onToggle={toggle} onNodes={(row) => setPlacing(row.id)} />
+      )}
+      <Dialog
+        title={a.deploy.of(placing ?? "")}
+        isOpen={placed !== undefined}
+        onClose={() => setPlacing(null)}
+      >
+        {placed && <VersionNodes version={placed} onClose={() => setPlacing(null)} />}
+      </Dialog>
     </Panel>
   );
 }
@@ -95,46 +108,58 @@ interface TableProps {
   rows: VersionRow[];
   chosen: string[];
   onToggle: (id: string) => void;
+  onNodes: (row: VersionRow) => void;
 }
 
-export function VersionTable({ rows, chosen, onToggle }: TableProps) {
+export function VersionTable({ rows, chosen, onToggle, onNodes }: TableProps) {
   const { columns } = a.models;
   return (
-    <section aria-label={a.models.versions} tabIndex={0} className="scrolls">
-      <table className="figures w-full min-w-[760px] text-left text-sm">
-        <thead>
-          <tr className="border-b border-line text-soft">
-            <th className="w-8 py-2">
-              <span className="sr-only">{a.models.compare}</span>
-            </th>
-            <th className="py-2 pr-4 font-medium">{columns.version}</th>
-            <th className="py-2 pr-4 font-medium">{columns.measured}</th>
-            <th className="py-2 pr-4 font-medium">{columns.from}</th>
-            <th className="py-2 pr-4 font-medium">{columns.nodes}</th>
-            <th className="py-2 pr-4 font-medium">{columns.made}</th>
-            <th className="py-2" />
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((row) => (
-            <Row
-              key={row.id}
-              row={row}
-              isChosen={chosen.includes(row.id)}
-              onToggle={() => onToggle(row.id)}
-            />
-          ))}
-        </tbody>
-      </table>
-    </section>
+    <table className="figures w-full text-left text-sm max-lg:block">
+      <caption className="sr-only">{a.models.versions}</caption>
+      <thead className="max-lg:sr-only">
+        <tr className="border-b border-line text-soft">
+          <th className="w-8 py-2">
+            <span className="sr-only">{a.models.compare}</span>
+          </th>
+          <th className="py-2 pr-4 font-medium">{columns.version}</th>
+          <th className="py-2 pr-4 font-medium">{columns.measured}</th>
+          <th className="py-2 pr-4 font-medium">{columns.from}</th>
+          <th className="py-2 pr-4 font-medium">{columns.nodes}</th>
+          <th className="py-2 pr-4 font-medium">{columns.made}</th>
+          <th className="py-2">
+            <span className="sr-only">{a.models.promote}</span>
+          </th>
+        </tr>
+      </thead>
+      <tbody className="max-lg:block max-lg:border-t max-lg:border-line">
+        {rows.map((row) => (
+          <Row
+            key={row.id}
+            row={row}
+            isChosen={chosen.includes(row.id)}
+            onToggle={() => onToggle(row.id)}
+            onNodes={() => onNodes(row)}
+          />
+        ))}
+      </tbody>
+    </table>
   );
 }
 
-function Row({ row, isChosen, onToggle }: { row: VersionRow; isChosen: boolean; onToggle: () => void }) {
+const CELL = "py-3 pr-4 max-lg:p-0";
+
+interface RowProps {
+  row: VersionRow;
+  isChosen: boolean;
+  onToggle: () => void;
+  onNodes: () => void;
+}
+
+function Row({ row, isChosen, onToggle, onNodes }: RowProps) {
   const report = row.staff?.reports[0];
   return (
-    <tr className="border-b border-line align-top">
-      <td className="py-3">
+    <tr className="relative border-b border-line align-top max-lg:flex max-lg:flex-col max-lg:gap-1 max-lg:py-3 max-lg:pl-8">
+      <td className="py-3 max-lg:absolute max-lg:top-3 max-lg:left-0 max-lg:p-0">
         <input
           type="checkbox"
           aria-label={`${a.models.compare}: ${row.id}`}
@@ -144,14 +169,14 @@ function Row({ row, isChosen, onToggle }: { row: VersionRow; isChosen: boolean; 
           onChange={onToggle}
         />
       </td>
-      <td className="py-3 pr-4">
+      <td className={CELL}>
         <span className="font-medium">{row.id}</span>
         <span className="block text-soft">
           {[row.role, countShort(row.num_parameters), row.staff?.dtype].filter(Boolean).join(", ")}
         </span>
         {row.aliases.length > 0 && <span className="block text-accept">{row.aliases.join(", ")}</span>}
       </td>
-      <td className="py-3 pr-4 whitespace-nowrap">
+      <td className={`${CELL} whitespace-nowrap`}>
         {report ? (
           <>
             {percentWords(report)}{" "}
@@ -163,40 +188,48 @@ function Row({ row, isChosen, onToggle }: { row: VersionRow; isChosen: boolean; 
           <span className="text-soft">{a.models.notMeasured}</span>
         )}
       </td>
-      <td className="py-3 pr-4">
+      <td className={CELL}>
         <From row={row} />
       </td>
-      <td className="py-3 pr-4">
+      <td className={CELL}>
+        <span aria-hidden="true" className="text-soft lg:hidden">
+          {a.models.columns.nodes}:{" "}
+        </span>
         <Nodes row={row} />
       </td>
-      <td className="py-3 pr-4 whitespace-nowrap text-soft">
+      <td className={`${CELL} whitespace-nowrap text-soft`}>
         {row.staff && (
           <time dateTime={row.staff.created_at} title={utc(row.staff.created_at)}>
             {dateTime(row.staff.created_at)}
           </time>
         )}
       </td>
-      <td className="py-3 whitespace-nowrap">
-        {row.role === "reasoner" && (
-          <span className="flex justify-end gap-4">
-            <Link
-              to="/admin/jobs/new"
-              search={{ kind: "evaluate", model: row.id } as never}
-              className={TEXT_LINK}
-              aria-label={`${a.models.evaluate}: ${row.id}`}
-            >
-              {a.models.evaluate}
-            </Link>
-            <Link
-              to="/admin/promote"
-              search={{ version: row.id } as never}
-              className={TEXT_LINK}
-              aria-label={`${a.models.promote}: ${row.id}`}
-            >
-              {a.models.promote}
-            </Link>
-          </span>
-        )}
+      <td className="py-3 whitespace-nowrap max-lg:p-0">
+        <span className="flex gap-4 max-md:min-h-11 max-md:items-center lg:justify-end">
+          <button type="button" onClick={onNodes} className={TEXT_LINK} aria-label={a.deploy.of(row.id)}>
+            {a.deploy.column}
+          </button>
+          {row.role === "reasoner" && (
+            <>
+              <Link
+                to="/admin/jobs/new"
+                search={{ kind: "evaluate", model: row.id } as never}
+                className={TEXT_LINK}
+                aria-label={`${a.models.evaluate}: ${row.id}`}
+              >
+                {a.models.evaluate}
+              </Link>
+              <Link
+                to="/admin/promote"
+                search={{ version: row.id } as never}
+                className={TEXT_LINK}
+                aria-label={`${a.models.promote}: ${row.id}`}
+              >
+                {a.models.promote}
+              </Link>
+            </>
+          )}
+        </span>
       </td>
     </tr>
   );
