@@ -3,6 +3,7 @@
 Started by `sandbox` as `python -m gpu_node.tools.zygote CONFIG`, a JSON object. It gives up its own rights first, says
 `ready`, then serves calls one after another: the node sends a header and two descriptors, the guest reads its request
 and writes its result there, past the zygote. The zygote only waits, kills at the wall limit, and reports the end.
+The guest of the next call is forked ahead of it, while nobody waits.
 
 Single-threaded, or a fork would copy locks that somebody holds. It reads nothing that a model wrote, holds no secret,
 and ends when the node's end of its control socket closes.
@@ -11,6 +12,7 @@ Tiers: in `namespaces` it lives in bwrap and each call gets namespaces of its ow
 the slot's uid, Landlock or an empty root, and a stricter seccomp filter.
 """
 
+import contextlib
 import gc
 import json
 import os
@@ -23,11 +25,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from gpu_node.tools import confinement
-from gpu_node.tools.guest import SETUP_FAILED_EXIT, Call, call_serve
+from gpu_node.tools.guest import HEADER_BYTES_MAX, SETUP_FAILED_EXIT, Guest, call_serve
 from gpu_node.tools.preload import preload
 
 CONTROL_FD = 3
-HEADER_BYTES_MAX = 1_024  # of a message from the node
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,43 @@ def _spawn() -> tuple[int, int]:
     return 0, -1
 
 
+@dataclass(frozen=True)
+class _CallHeader:
+    """A call as the node announces it: the guest's ends of its channel and output come along."""
+
+    number: int
+    tool: str
+    wall_seconds: float
+    descriptors: list[int]
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A guest as its zygote sees it: forked, waiting for the one call that it will run."""
+
+    pid: int  # of its init where it has namespaces
+    pidfd: int
+    door: socket.socket
+
+    def is_gone(self) -> bool:
+        poller = select.poll()
+        poller.register(self.pidfd, select.POLLIN)
+        return bool(poller.poll(0))
+
+    def give(self, call: _CallHeader) -> None:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it ended: seen as its exit
+            socket.send_fds(self.door, [json.dumps({"tool": call.tool}).encode()], call.descriptors)
+        for descriptor in call.descriptors:
+            os.close(descriptor)
+
+    def reap(self) -> int:
+        """Waits for its end; its exit code."""
+        _, status = os.waitpid(self.pid, 0)
+        os.close(self.pidfd)
+        self.door.close()
+        return _exit_code(status)
+
+
 class _Zygote:
     def __init__(self, config: _Config) -> None:
         self._has_namespaces = config.tier == "namespaces"
@@ -120,28 +158,44 @@ class _Zygote:
     def say(self, message: dict[str, Any]) -> None:
         self._control.send(json.dumps(message).encode() + b"\n")
 
-    def serve(self) -> Call:
-        """Serves until the node goes away; returns only in a child, which is to run this call."""
+    def serve(self) -> Guest:
+        """Serves until the node goes away; returns only in a child, which is to be the guest."""
+        call: _CallHeader | None = None  # one whose guest ended before it had it
+        while True:
+            waiting = self._fork()
+            if isinstance(waiting, Guest):
+                return waiting
+            is_second = call is not None
+            call = call or self._next_call()
+            if waiting.is_gone() and not is_second:  # for want of memory, say
+                waiting.reap()
+                continue
+            waiting.give(call)
+            self._watch(call, waiting)
+            call = None
+
+    def _fork(self) -> "_Waiting | Guest":
+        """The guest to the zygote, what it is to be to the guest."""
         pid = os.getpid()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        child, pidfd = _spawn_in_namespaces() if self._has_namespaces else _spawn()
+        if child:
+            theirs.close()
+            return _Waiting(child, pidfd, ours)
+        self._control.detach()
+        ours.detach()  # closed by number, not when the object goes
+        return Guest(
+            door_fd=theirs.detach(),
+            parent=0 if self._has_namespaces else pid,
+            is_strict=not self._has_namespaces,
+            counts_tasks=self._counts_tasks,
+        )
+
+    def _next_call(self) -> _CallHeader:
         while True:
             header, descriptors = self._next_header()
-            if "stop" in header:
-                continue  # of a call that has ended by itself
-            child, pidfd = _spawn_in_namespaces() if self._has_namespaces else _spawn()
-            if child == 0:
-                self._control.detach()
-                channel_fd, output_fd = descriptors
-                return Call(
-                    tool=header["tool"],
-                    channel_fd=channel_fd,
-                    output_fd=output_fd,
-                    parent=0 if self._has_namespaces else pid,
-                    is_strict=not self._has_namespaces,
-                    counts_tasks=self._counts_tasks,
-                )
-            for descriptor in descriptors:
-                os.close(descriptor)
-            self._watch(header, child, pidfd)
+            if "stop" not in header:  # of a call that has ended by itself
+                return _CallHeader(header["call"], header["tool"], header["wall_seconds"], descriptors)
 
     def _next_header(self) -> tuple[dict[str, Any], list[int]]:
         data, descriptors, _, _ = socket.recv_fds(self._control, HEADER_BYTES_MAX, 2)
@@ -150,30 +204,28 @@ class _Zygote:
         header: dict[str, Any] = json.loads(data)
         return header, descriptors
 
-    def _watch(self, header: dict[str, Any], child: int, pidfd: int) -> None:
-        deadline = time.monotonic() + header["wall_seconds"]
+    def _watch(self, call: _CallHeader, guest: _Waiting) -> None:
+        deadline = time.monotonic() + call.wall_seconds
         is_timeout = False
         poller = select.poll()
-        poller.register(pidfd, select.POLLIN)
+        poller.register(guest.pidfd, select.POLLIN)
         poller.register(CONTROL_FD, select.POLLIN)
         while True:
             left_ms = max(0, int(1000 * (deadline - time.monotonic())))
             ready = [descriptor for descriptor, _ in poller.poll(left_ms)]
-            if pidfd in ready:
+            if guest.pidfd in ready:
                 break
             is_timeout = not ready and time.monotonic() >= deadline
-            if is_timeout or (CONTROL_FD in ready and self._is_stop(header["call"])):
-                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+            if is_timeout or (CONTROL_FD in ready and self._is_stop(call.number)):
+                signal.pidfd_send_signal(guest.pidfd, signal.SIGKILL)
                 break
-        _, status = os.waitpid(child, 0)
-        os.close(pidfd)
-        self.say({"call": header["call"], "exit_code": _exit_code(status), "is_timeout": is_timeout})
+        self.say({"call": call.number, "exit_code": guest.reap(), "is_timeout": is_timeout})
 
     def _is_stop(self, call: int) -> bool:
         return bool(self._next_header()[0].get("stop") == call)
 
 
-def main() -> Call:
+def main() -> Guest:
     config = _Config(**json.loads(sys.argv[1]))
     _only_control(config.control_fd)
     preload(everything=config.tier != "namespaces")
@@ -187,5 +239,5 @@ def main() -> Call:
 
 
 if __name__ == "__main__":
-    # The child comes back to here, so that a program finds as much of the stack as in an interpreter of its own.
+    # The guest comes back to here, so that a program finds as much of the stack as in an interpreter of its own.
     call_serve(main())

@@ -353,6 +353,17 @@ async def test_a_zygote_killed_under_a_call_costs_that_call_alone(executor: Tool
     assert victim.process.process.pid not in await zygote_pids(executor)
 
 
+async def test_a_guest_that_dies_while_it_waits_costs_no_call(executor: ToolExecutor) -> None:
+    before = await zygote_pids(executor)
+    for pid in before:
+        while len(inside := _descendants_of(str(pid))) < 4:  # bwrap's own init, the zygote, the guest's init, the guest
+            await asyncio.sleep(0.01)
+        os.kill(int(inside[2]), signal.SIGKILL)
+    for _ in before:
+        assert await run(executor, "print(1)", seconds=20) == ("ok", "1")
+    assert await zygote_pids(executor) == before
+
+
 async def test_a_zygote_that_served_its_share_is_replaced(
     executor: ToolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
