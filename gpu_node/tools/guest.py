@@ -11,6 +11,7 @@ import contextlib
 import importlib
 import json
 import os
+import select
 import socket
 import sys
 from dataclasses import dataclass
@@ -19,11 +20,13 @@ from typing import Any
 from gpu_node.tools.confinement import TASKS, die_with, hide_from_tracers, limits_set
 from gpu_node.tools.errors import ToolInputError
 from gpu_node.tools.seccomp import filter_install
+from gpu_node.tools.warm_memory import Stretch, make_own
 
 CHANNEL_FD = 3
 SETUP_FAILED_EXIT = 125  # of a guest whose fence could not be closed: it has read no request
 HEADER_BYTES_MAX = 1_024  # of a message from the node or the zygote
 REQUEST_BYTES_MAX = 1 << 20
+IDLE_MS = 20  # without a call, before a guest makes memory its own: calls without a pause leave no time to spare
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Guest:
     parent: int  # who must be alive
     is_strict: bool  # no namespaces of its own
     counts_tasks: bool  # whether its uid's processes are its own only
+    usual_pages: list[Stretch]  # that most calls write
 
 
 def _keep_only(door_fd: int) -> None:
@@ -42,9 +46,13 @@ def _keep_only(door_fd: int) -> None:
     os.closerange(CHANNEL_FD + 1, os.sysconf("SC_OPEN_MAX"))
 
 
-def _await_call() -> str:
+def _await_call(usual_pages: list[Stretch]) -> str:
     """The tool to run. 0 and 2 are /dev/null from here on, 1 is the output, 3 the channel; there are no others."""
     door = socket.socket(fileno=CHANNEL_FD)
+    poller = select.poll()
+    poller.register(door, select.POLLIN)
+    if not poller.poll(IDLE_MS):
+        make_own(usual_pages, is_wanted=lambda: bool(poller.poll(0)))
     data, descriptors, _, _ = socket.recv_fds(door, HEADER_BYTES_MAX, 2)
     if not data:
         os._exit(0)  # the zygote went away
@@ -118,7 +126,7 @@ def call_serve(guest: Guest) -> None:
         _reseed()
         hide_from_tracers()
         limits_set(tasks_max=TASKS if guest.counts_tasks else None)
-        tool = _await_call()
+        tool = _await_call(guest.usual_pages)
         filter_install(is_strict=guest.is_strict)
         exit_code = 0
         reply = _answer(tool, _read_request()["arguments"])

@@ -26,7 +26,8 @@ from typing import Any
 
 from gpu_node.tools import confinement
 from gpu_node.tools.guest import HEADER_BYTES_MAX, SETUP_FAILED_EXIT, Guest, call_serve
-from gpu_node.tools.preload import preload
+from gpu_node.tools.preload import preload, usual_call
+from gpu_node.tools.warm_memory import Stretch, huge_pages_make, written_by
 
 CONTROL_FD = 3
 
@@ -150,7 +151,8 @@ class _Waiting:
 
 
 class _Zygote:
-    def __init__(self, config: _Config) -> None:
+    def __init__(self, config: _Config, usual_pages: list[Stretch]) -> None:
+        self._usual_pages = usual_pages
         self._has_namespaces = config.tier == "namespaces"
         self._counts_tasks = self._has_namespaces or config.uid is not None
         self._control = socket.socket(fileno=CONTROL_FD)
@@ -189,6 +191,7 @@ class _Zygote:
             parent=0 if self._has_namespaces else pid,
             is_strict=not self._has_namespaces,
             counts_tasks=self._counts_tasks,
+            usual_pages=self._usual_pages,
         )
 
     def _next_call(self) -> _CallHeader:
@@ -225,15 +228,29 @@ class _Zygote:
         return bool(self._next_header()[0].get("stop") == call)
 
 
+def _memory_ready(proc: str) -> list[Stretch]:
+    """Once all is loaded, and before rights go: the pages that a waiting guest is to make its own."""
+    gc.collect()
+    gc.freeze()
+    huge_pages_make(proc)
+    try:
+        return written_by(usual_call, proc)
+    except OSError as error:
+        sys.stderr.write(f"guests start without memory of their own: {error}\n")
+        return []
+
+
 def main() -> Guest:
     config = _Config(**json.loads(sys.argv[1]))
     _only_control(config.control_fd)
+    proc = confinement.ZYGOTE_PROC if config.tier == "namespaces" else "/proc"
     preload(everything=config.tier != "namespaces")
+    if len(os.listdir(f"{proc}/self/task")) != 1:
+        raise RuntimeError("a library started a thread: a fork would copy the locks that it holds")
+    stretches = _memory_ready(proc)
     _confine(config)
     sys.argv = ["program"]
-    gc.collect()
-    gc.freeze()
-    zygote = _Zygote(config)
+    zygote = _Zygote(config, stretches)
     zygote.say({"ready": True})
     return zygote.serve()
 
