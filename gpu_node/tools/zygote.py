@@ -66,6 +66,8 @@ def _confine(config: _Config) -> None:
 def _only_control(given: int) -> None:
     """Moves the control socket to a known number and closes everything else."""
     os.dup2(given, CONTROL_FD)
+    if given == 0:  # it came as the standard input, which is to be empty
+        os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
     os.closerange(CONTROL_FD + 1, os.sysconf("SC_OPEN_MAX"))
 
 
@@ -113,6 +115,26 @@ def _spawn() -> tuple[int, int]:
     return 0, -1
 
 
+def _child_ends() -> int:
+    """For gVisor, which has no pidfd: a descriptor that becomes readable when a child ends."""
+    read_fd, write_fd = os.pipe()
+    os.set_blocking(read_fd, False)
+    os.set_blocking(write_fd, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(write_fd, warn_on_full_buffer=False)
+    return read_fd
+
+
+def _spawn_without_pidfd(child_ends: int) -> tuple[int, int]:
+    pid = os.fork()
+    if pid:
+        return pid, os.dup(child_ends)
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.setsid()
+    return 0, -1
+
+
 @dataclass(frozen=True)
 class _CallHeader:
     """A call as the node announces it: the guest's ends of its channel and output come along."""
@@ -128,12 +150,12 @@ class _Waiting:
     """A guest as its zygote sees it: forked, waiting for the one call that it will run."""
 
     pid: int  # of its init where it has namespaces
-    pidfd: int
+    end_fd: int  # readable when it has ended
     door: socket.socket
 
     def is_gone(self) -> bool:
         poller = select.poll()
-        poller.register(self.pidfd, select.POLLIN)
+        poller.register(self.end_fd, select.POLLIN)
         return bool(poller.poll(0))
 
     def give(self, call: _CallHeader) -> None:
@@ -145,7 +167,7 @@ class _Waiting:
     def reap(self) -> int:
         """Waits for its end; its exit code."""
         _, status = os.waitpid(self.pid, 0)
-        os.close(self.pidfd)
+        os.close(self.end_fd)
         self.door.close()
         return _exit_code(status)
 
@@ -154,6 +176,7 @@ class _Zygote:
     def __init__(self, config: _Config, usual_pages: list[Stretch]) -> None:
         self._usual_pages = usual_pages
         self._has_namespaces = config.tier == "namespaces"
+        self._child_ends = _child_ends() if config.tier == "gvisor" else -1
         self._counts_tasks = self._has_namespaces or config.uid is not None
         self._control = socket.socket(fileno=CONTROL_FD)
 
@@ -180,10 +203,10 @@ class _Zygote:
         """The guest to the zygote, what it is to be to the guest."""
         pid = os.getpid()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        child, pidfd = _spawn_in_namespaces() if self._has_namespaces else _spawn()
+        child, end_fd = self._spawned()
         if child:
             theirs.close()
-            return _Waiting(child, pidfd, ours)
+            return _Waiting(child, end_fd, ours)
         self._control.detach()
         ours.detach()  # closed by number, not when the object goes
         return Guest(
@@ -193,6 +216,16 @@ class _Zygote:
             counts_tasks=self._counts_tasks,
             usual_pages=self._usual_pages,
         )
+
+    def _spawned(self) -> tuple[int, int]:
+        """(pid, a descriptor that tells of its end) to the zygote, (0, -1) to the guest."""
+        if self._has_namespaces:
+            return _spawn_in_namespaces()
+        if self._child_ends < 0:
+            return _spawn()
+        while select.select([self._child_ends], [], [], 0)[0]:  # what told of the one before
+            os.read(self._child_ends, 64)
+        return _spawn_without_pidfd(self._child_ends)
 
     def _next_call(self) -> _CallHeader:
         while True:
@@ -211,16 +244,16 @@ class _Zygote:
         deadline = time.monotonic() + call.wall_seconds
         is_timeout = False
         poller = select.poll()
-        poller.register(guest.pidfd, select.POLLIN)
+        poller.register(guest.end_fd, select.POLLIN)
         poller.register(CONTROL_FD, select.POLLIN)
         while True:
             left_ms = max(0, int(1000 * (deadline - time.monotonic())))
             ready = [descriptor for descriptor, _ in poller.poll(left_ms)]
-            if guest.pidfd in ready:
+            if guest.end_fd in ready:
                 break
             is_timeout = not ready and time.monotonic() >= deadline
             if is_timeout or (CONTROL_FD in ready and self._is_stop(call.number)):
-                signal.pidfd_send_signal(guest.pidfd, signal.SIGKILL)
+                os.kill(guest.pid, signal.SIGKILL)  # not reaped yet, so the number is nobody else's
                 break
         self.say({"call": call.number, "exit_code": guest.reap(), "is_timeout": is_timeout})
 
@@ -243,11 +276,13 @@ def _memory_ready(proc: str) -> list[Stretch]:
 def main() -> Guest:
     config = _Config(**json.loads(sys.argv[1]))
     _only_control(config.control_fd)
-    proc = confinement.ZYGOTE_PROC if config.tier == "namespaces" else "/proc"
-    preload(everything=config.tier != "namespaces")
-    if len(os.listdir(f"{proc}/self/task")) != 1:
-        raise RuntimeError("a library started a thread: a fork would copy the locks that it holds")
-    stretches = _memory_ready(proc)
+    preload(everything=config.tier in ("landlock", "chroot"))
+    stretches = []
+    if config.tier != "gvisor":  # where neither can be asked
+        proc = confinement.ZYGOTE_PROC if config.tier == "namespaces" else "/proc"
+        if len(os.listdir(f"{proc}/self/task")) != 1:
+            raise RuntimeError("a library started a thread: a fork would copy the locks that it holds")
+        stretches = _memory_ready(proc)
     _confine(config)
     sys.argv = ["program"]
     zygote = _Zygote(config, stretches)
