@@ -311,7 +311,7 @@ def _start(
     try:
         process = subprocess.Popen(  # noqa: S603 - our own command, no shell
             command,
-            stdin=theirs if config is None else subprocess.DEVNULL,
+            stdin=theirs.fileno() if config is None else subprocess.DEVNULL,
             stdout=diagnostics_write,
             stderr=diagnostics_write,
             env=environment,
