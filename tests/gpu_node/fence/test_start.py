@@ -66,6 +66,8 @@ async def test_each_way_to_fence_holds(way: FenceWay, monkeypatch: pytest.Monkey
     choice = await fence_choose(1)
     assert choice.pool is not None, choice.reason
     assert choice.pool.way == way
+    said = [bytes(zygote.diagnostics.kept) for zygote in choice.pool.zygotes]
+    assert said == [b""] * len(said)  # nothing that makes calls fast is missing either
     await choice.pool.close()
 
 
