@@ -4,6 +4,9 @@ For whoever does not trust Linux behind the calls that a filter allows. Slower b
 wheel brings, so it is never chosen by itself: SVEND_FENCE_TIER=gvisor asks for it. A sandbox holds one zygote; within
 it guests are divided as in the tier `landlock`, by the stricter filter, and can write nowhere.
 
+Not covered: the number of a guest's threads, which gVisor does not limit (their memory is). /dev holds gVisor's own
+devices, which are not the machine's.
+
 Writes the bundle that `runsc run` takes (the OCI runtime specification, version 1.0.2). Starts nothing itself.
 """
 

@@ -67,7 +67,7 @@ def _only_control(given: int) -> None:
     """Moves the control socket to a known number and closes everything else."""
     os.dup2(given, CONTROL_FD)
     if given == 0:  # it came as the standard input, which is to be empty
-        os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
+        os.dup2(os.open("/dev/null", os.O_RDWR), 0)
     os.closerange(CONTROL_FD + 1, os.sysconf("SC_OPEN_MAX"))
 
 

@@ -22,8 +22,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 # One for each thing that divides guests from what is around them; outcomes are those of the tier `landlock`.
 CASES_TRIED = (
     "fork", "exec_python", "subprocess", "infinite_loop", "ignores_signals", "kill_all", "kill_parent", "bytearray",
-    "memfd", "output_flood", "tcp_loopback", "unix_abstract", "odd_families", "environment", "sees_processes",
-    "writes_code", "writes_root", "inherited_descriptors", "ptrace", "unshare", "mount", "segfault", "exit_forged",
+    "memfd", "output_flood", "tcp_loopback", "unix_abstract", "odd_families", "environment", "memory_of_others",
+    "writes_code", "writes_root", "inherited_descriptors", "ptrace", "unshare", "mount", "error_flood", "segfault",
 )  # fmt: skip
 
 
