@@ -32,7 +32,7 @@ class NodeInfo(Wire):
     journal_id: str  # new with a fresh disk
     versions: dict[str, str]  # {"svend": "0.1.0", "torch": "2.13.0", ...}
     devices: list[Device]
-    fence_tier: str  # "namespaces", "landlock", "chroot", or "none": then tools that need the fence are refused
+    fence_tier: str  # "namespaces", "landlock", "chroot", "gvisor", or "none": then tools are refused
     models: list[LoadedModel]
     running_runs: list[str]
     runs_max: int

@@ -16,7 +16,7 @@ ZYGOTE_PROC = "/svend/proc"  # the zygote's, for the maps of its children; cover
 GUEST_UID = 65_534  # "nobody": owns nothing that is bound
 TMP_BYTES, TMP_INODES = 16 << 20, 2_000  # bwrap's own tmpfs has no inode limit: 200,000 files were accepted
 # One process only, so this bounds the call's memory: 1 GiB above the libraries that are loaded already.
-ADDRESS_SPACE_BYTES = (1 << 30) + (160 << 20)
+ADDRESS_SPACE_BYTES = (1 << 30) + (192 << 20)
 CPU_SECONDS = 60  # far above every wall limit: a second net should the zygote's kill fail
 FILE_BYTES = 16 << 20  # of one file; the whole of /tmp is as large
 OPEN_FILES = 64

@@ -18,7 +18,7 @@ from typing import get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gpu_node.tools.fence_pool import FencePool
-from gpu_node.tools.sandbox import GUEST_ENVIRONMENT, FenceUnavailable, FenceWay, Tier, fence_ways
+from gpu_node.tools.sandbox import GUEST_ENVIRONMENT, GVISOR_WAY, FenceUnavailable, FenceWay, Tier, fence_ways
 
 PROBE_SECONDS = 30.0  # of the probing program, on a loaded machine
 LOOP_SECONDS = 0.3  # of the endless loop: only the kill is of interest
@@ -92,6 +92,8 @@ def _allowed_ways() -> list[FenceWay]:
     wanted = os.environ.get("SVEND_FENCE_TIER", "")
     if wanted and wanted not in (*get_args(Tier), "none"):
         raise ValueError(f"SVEND_FENCE_TIER is {wanted!r}: use one of {', '.join(get_args(Tier))}, none")
+    if wanted == GVISOR_WAY.tier:
+        return [GVISOR_WAY]
     return [way for way in fence_ways() if wanted in ("", way.tier)]
 
 

@@ -44,6 +44,8 @@ def _limited_integer(name: str, limit: int) -> Callable[..., Any]:
 
     def build(*arguments: Any) -> Any:
         for argument in arguments:
+            if argument.is_number and argument.has(function):  # forty signs after `i` took 40 s to compare
+                raise ToolInputError(f"{name} of {name} works for whole numbers only")
             if argument.is_number and not abs(argument) <= limit:
                 raise ToolInputError(f"the argument of {name} is above {limit}")
         return function(*arguments)

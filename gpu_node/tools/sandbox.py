@@ -9,7 +9,8 @@ under /root, mode 0700, out of reach for another uid) and the zygote's first act
 (`slot`), so that RLIMIT_NPROC counts; where that is forbidden, `mapped` is tried.
 
 Tiers `landlock` and `chroot`, for containers without namespaces: a plain process with the same environment and a
-folder of links in place of bwrap's binds. `chroot` needs root. Nothing can be written there, /tmp included.
+folder of links in place of bwrap's binds. `chroot` needs root. Nothing can be written there, /tmp included. Tier
+`gvisor`: the same within a sandbox of `runsc`, with bwrap's binds.
 
 Not covered: a hole in the kernel. Memory of several guests together is bounded by their number only.
 """
@@ -29,8 +30,9 @@ from pathlib import Path
 from typing import Literal
 
 from gpu_node.tools.confinement import GUEST_TMP, GUEST_UID, TMP_BYTES, ZYGOTE_PROC
+from gpu_node.tools.gvisor import bundle_write, runsc_command, runsc_path
 
-Tier = Literal["namespaces", "landlock", "chroot"]
+Tier = Literal["namespaces", "landlock", "chroot", "gvisor"]
 Identity = Literal["slot", "mapped", "same"]
 
 SLOT_UID_FIRST, SLOT_UIDS = 60_600, 512  # unused by distributions, and inside what rootless containers map
@@ -92,8 +94,11 @@ class ZygoteProcess:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
+GVISOR_WAY = FenceWay("gvisor", "mapped")  # tried only where it is asked for
+
+
 def fence_ways() -> tuple[FenceWay, ...]:
-    """The ways to try, best first."""
+    """The ways to try unasked, best first."""
     if os.geteuid() != 0:
         return (FenceWay("namespaces", "mapped"), FenceWay("landlock", "same"))
     slots: tuple[Tier, ...] = ("namespaces", "landlock", "chroot")
@@ -259,6 +264,8 @@ def zygote_start(way: FenceWay, slot: int) -> ZygoteProcess:
     }  # fmt: skip
     if way.tier == "namespaces":
         return _start(bwrap_command(way.identity), {}, config, None)
+    if way.tier == "gvisor":
+        return _start_in_gvisor(config)
     folder = _linked_folder()
     config |= {"parent": os.getpid(), "root": str(folder / "root")}
     if way.tier == "landlock":
@@ -271,15 +278,40 @@ def zygote_start(way: FenceWay, slot: int) -> ZygoteProcess:
         raise
 
 
+def _start_in_gvisor(config: dict[str, object]) -> ZygoteProcess:
+    runsc = runsc_path()
+    if runsc is None:
+        raise FenceUnavailable("runsc is not installed (see gvisor.dev), which the tier gvisor needs")
+    binds = [*_runtime_binds(), *_library_folders()]
+    binds.append((Path(os.path.realpath(Path(__file__).parent)), f"{_CODE}/gpu_node/tools"))
+    links = [(folder, str(Path(folder).readlink())) for folder in _SYSTEM_LIBRARY_FOLDERS if Path(folder).is_symlink()]
+    folder = Path(tempfile.mkdtemp(prefix="svend-fence-"))
+    try:
+        bundle_write(
+            folder,
+            binds=binds,
+            links=links,
+            arguments=[str(_interpreter()), *_PYTHON_ARGUMENTS, json.dumps({**config, "control_fd": 0})],
+            environment=_environment(_SITE, _CODE),
+        )
+        return _start(runsc_command(runsc, folder), {"PATH": os.defpath}, None, folder)
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
 def _start(
-    command: list[str], environment: dict[str, str], config: dict[str, object], folder: Path | None
+    command: list[str], environment: dict[str, str], config: dict[str, object] | None, folder: Path | None
 ) -> ZygoteProcess:
+    """`config` is the zygote's, told with its socket's number; None where the socket is its standard input."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     diagnostics_read, diagnostics_write = os.pipe()
+    if config is not None:
+        command = [*command, json.dumps({**config, "control_fd": theirs.fileno()})]
     try:
         process = subprocess.Popen(  # noqa: S603 - our own command, no shell
-            [*command, json.dumps({**config, "control_fd": theirs.fileno()})],
-            stdin=subprocess.DEVNULL,
+            command,
+            stdin=theirs.fileno() if config is None else subprocess.DEVNULL,
             stdout=diagnostics_write,
             stderr=diagnostics_write,
             env=environment,

@@ -1,6 +1,6 @@
 """What a model may write as arguments, thrown at the decoder and both parsers: nothing but `ToolInputError` comes out.
 
-    python -m tests.gpu_node.fuzz_tools [-runs=1000000] [CORPUS_FOLDER]
+    python -m tests.gpu_node.fuzz_tools [-runs=1000000]
 
 Guided by coverage where `atheris` is installed, by seeded mutation of the fragments below where it is not. Nothing is
 run: SymPy and Z3 are reached only as far as the parsers build. `test_tools_fuzz` takes the same targets.
@@ -10,8 +10,11 @@ import inspect
 import os
 import random
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from types import FunctionType, ModuleType
 
 from gpu_node.tools import logic_grammar, maths_grammar, maths_lexer, registry
 from gpu_node.tools.errors import ToolInputError
@@ -19,8 +22,10 @@ from gpu_node.tools.registry import TOOLS, arguments_parse
 
 RUNS_DEFAULT = 1_000_000
 RUNS_BETWEEN_REPORTS = 10_000
+UNIT_SECONDS_MAX = 60  # of one input on a loaded machine: the fence ends a call long before
 PIECES_MAX = 12  # of one mutated input
 SENTINEL = "svend-sentinel"
+CORPUS = Path(tempfile.gettempdir()) / "svend-fuzz-corpus"  # kept, so that the next run begins where this one ended
 
 FRAGMENTS = (
     f"__import__('os').system('{SENTINEL}')", f"os.system('{SENTINEL}')", "eval(", "exec(", "lambda x: x", "x.__class__",
@@ -85,6 +90,25 @@ def one_input(data: bytes) -> None:
         target(data[1:].decode("utf-8", "surrogateescape"))
 
 
+def functions_of(*modules: ModuleType) -> Iterator[FunctionType]:
+    """Those that the modules define, methods too."""
+    for module in modules:
+        members = [*vars(module).values()]
+        members += [part for member in members if inspect.isclass(member) for part in vars(member).values()]
+        for member in members:
+            if inspect.isfunction(member) and member.__module__ == module.__name__:
+                yield member
+
+
+def seeds_write(folder: Path) -> None:
+    """An input a fragment and target, for the search to begin with; what it finds new is added to them."""
+    folder.mkdir(exist_ok=True)
+    for target, (_, fragments) in enumerate(TARGETS):
+        for number, fragment in enumerate(fragments):
+            data = bytes([target]) + fragment.encode("utf-8", "surrogatepass")
+            (folder / f"{target}-{number}").write_bytes(data)
+
+
 def mutated(generator: random.Random) -> None:
     target, fragments = generator.choice(TARGETS)
     pieces = [
@@ -108,17 +132,16 @@ def main() -> None:
                     sys.stdout.write(f"{number} inputs, none of them raised or ran\n")
                     sys.stdout.flush()
             return
-        for module in (maths_lexer, maths_grammar, logic_grammar, registry):
-            for function in filter(inspect.isfunction, vars(module).values()):
-                if function.__module__ == module.__name__:
-                    atheris.instrument_func(function)
+        for function in functions_of(maths_lexer, maths_grammar, logic_grammar, registry):
+            atheris.instrument_func(function)
         arguments = sys.argv if any(a.startswith("-runs=") for a in sys.argv) else [*sys.argv, f"-runs={RUNS_DEFAULT}"]
 
         def checked(data: bytes) -> None:
             one_input(data)
             assert not ran, ran
 
-        atheris.Setup(arguments, checked)
+        seeds_write(CORPUS)
+        atheris.Setup([*arguments, f"-timeout={UNIT_SECONDS_MAX}", str(CORPUS)], checked)
         atheris.Fuzz()
 
 

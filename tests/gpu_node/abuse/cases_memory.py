@@ -27,7 +27,7 @@ MEMORY_AND_OUTPUT = {
                                 parts=("Error",)),
     "locked_memory": Case(CALLS + "call(151, 1)\ncall(149, 0, 1 << 30)", parts=("-1 1\n-1 1",)),
     "zip_bomb": Case("import zlib\nx = zlib.compress(bytes(1 << 24))\ny = [zlib.decompress(x) for _ in range(999)]",
-                     MEMORY | TIMEOUT, seconds=5),
+                     MEMORY | TIMEOUT, seconds=2.0),
     "constant_folding": Case("x = eval(\"'a' * 4096 * 4096 * 100\")", MEMORY | REFUSED),
     "disk_fill": Case("f = open('/tmp/a', 'wb')\nwhile True: f.write(bytes(1 << 20))", parts=FULL,
                       strict_parts=NO_PLACE),
@@ -39,7 +39,7 @@ MEMORY_AND_OUTPUT = {
     "inode_fill": Case("for n in range(100_000): open(f'/tmp/{n}', 'w').close()", parts=FULL, strict_parts=NO_PLACE),
     "deep_folders": Case("import os\nfor _ in range(100_000):\n os.mkdir('/tmp/d') if not os.path.exists('/tmp/d') "
                          "else os.mkdir('d')\n os.chdir('/tmp/d' if not os.path.exists('d') else 'd')",
-                         REFUSED | frozenset({"timeout"}), ("",), seconds=3.0),
+                         REFUSED | frozenset({"timeout"}), ("",), seconds=1.0),
     "descriptors": Case("import os\nx = [os.dup(1) for _ in range(1000)]", parts=("OSError",)),
     "pipes": Case("import os\nx = [os.pipe() for _ in range(1000)]", parts=("OSError",)),
     "epolls": Case("import select\nx = [select.epoll() for _ in range(1000)]", parts=("OSError",)),
