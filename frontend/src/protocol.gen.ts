@@ -351,6 +351,12 @@ export interface StepOpen {
   kind: "thought" | "answer" | "text";
 }
 
+export interface ToolAttachment {
+  kind: "png" | "svg" | "latex" | "text";
+  title: string;
+  data: string;
+}
+
 export interface ToolCall {
   type: "tool.call";
   call_id: number;
@@ -367,6 +373,7 @@ export interface ToolResult {
   text: string;
   wall_ms: number;
   is_truncated: boolean;
+  attachments?: ToolAttachment[];
 }
 
 export interface TrainSpec {

@@ -11,7 +11,7 @@ import uvicorn
 
 from gpu_node.data.chat_format import special_ids
 from gpu_node.inference.scripted import Answer, Attempt, Call, Script, ScriptedBackend, Thought, byte_tokenizer
-from gpu_node.protocol.frames import ToolStatus
+from gpu_node.protocol.frames import ToolAttachment, ToolStatus
 from gpu_node.protocol.node import LoadedModel
 from gpu_node.protocol.run_spec import Message, RunSpec
 from gpu_node.reasoning.attempt import Reasoner
@@ -52,6 +52,7 @@ class TableOutcome:
     text: str
     wall_ms: float = 1.0
     is_truncated: bool = False
+    attachments: tuple[ToolAttachment, ...] = ()
 
 
 @dataclass
@@ -65,7 +66,9 @@ class TableTools:
 
     async def close(self) -> None: ...
 
-    async def call(self, name: str, arguments_json: str, *, timeout_seconds: float) -> TableOutcome:
+    async def call(
+        self, name: str, arguments_json: str, *, timeout_seconds: float, programs: list[str] | None = None
+    ) -> TableOutcome:
         self.calls.append((name, arguments_json))
         if arguments_json == '"hang"':
             await asyncio.sleep(60)
