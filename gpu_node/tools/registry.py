@@ -12,7 +12,7 @@ import re
 import typing
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import ErrorDetails
@@ -20,7 +20,7 @@ from pydantic_core import ErrorDetails
 from gpu_node.tools.errors import ToolInputError
 from gpu_node.tools.execute_python import execute_python
 from gpu_node.tools.logic_solver import TASK_HINTS, logic_solver
-from gpu_node.tools.symbolic_math import OPERATION_HINTS, symbolic_math
+from gpu_node.tools.symbolic_math import OPERATION_HINTS, FurtherOperation, symbolic_math
 
 ARGUMENTS_CHARACTERS_MAX = 100_000  # of the JSON text: the code limit of 64 KiB, escaped
 ARGUMENTS_DEPTH_MAX = 16  # nested arrays and objects; honest calls have 2
@@ -229,7 +229,9 @@ TOOLS: dict[str, Tool] = {
     tool.name: tool
     for tool in (
         tool_from_function(execute_python),
-        tool_from_function(symbolic_math, libraries=("sympy",), hints=OPERATION_HINTS),
+        tool_from_function(
+            symbolic_math, libraries=("sympy",), hints=OPERATION_HINTS, further=get_args(FurtherOperation)
+        ),
         tool_from_function(logic_solver, libraries=("z3",), hints=TASK_HINTS),
     )
 }
