@@ -20,6 +20,7 @@ FUNCTIONS_MAX = 4
 POINTS = 201  # of one curve: an evaluation takes some tenths of a millisecond
 EXTREME_ROUNDS = 12  # each leaves two thirds of the place: 1 % of a step in the end
 ZERO_ROUNDS = 20  # each halves the place: a millionth of a step in the end
+JUMP = 0.04  # of the height, between neighbours: beyond it a pole or a step is looked for
 DIGITS = 12
 TOLERANCE = 1e-9  # of an imaginary part that rounding left
 
@@ -209,6 +210,10 @@ def _runs(curve: _Curve, bottom: float, top: float) -> Iterator[list[Point]]:
     run: list[Point] = []
     for x, y in curve.points:
         if y is not None and bottom <= y <= top:
+            if run and abs(y - run[-1][1]) > JUMP * (top - bottom) and not _is_joined(curve, run[-1], (x, y)):
+                if len(run) > 1:
+                    yield run
+                run = []
             run.append((x, y))
             continue
         if y is not None and run:
@@ -218,6 +223,14 @@ def _runs(curve: _Curve, bottom: float, top: float) -> Iterator[list[Point]]:
         run = [(x, min(max(y, bottom), top))] if y is not None else []
     if len(run) > 1:
         yield run
+
+
+def _is_joined(curve: _Curve, left: Point, right: Point) -> bool:
+    """Whether the value halfway lies between: beside a pole or a step it does not, or is not there."""
+    value = curve.at((left[0] + right[0]) / 2)
+    low, high = sorted((left[1], right[1]))
+    middle = (high - low) * 0.02
+    return value is not None and low + middle < value < high - middle
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, colour: str) -> str:

@@ -19,7 +19,7 @@ from pydantic_core import ErrorDetails
 
 from gpu_node.tools.errors import ToolInputError
 from gpu_node.tools.execute_python import execute_python
-from gpu_node.tools.logic_solver import TASK_HINTS, logic_solver
+from gpu_node.tools.logic_solver import TASK_HINTS, FurtherTask, logic_solver
 from gpu_node.tools.symbolic_math import OPERATION_HINTS, FurtherOperation, symbolic_math
 
 ARGUMENTS_CHARACTERS_MAX = 100_000  # of the JSON text: the code limit of 64 KiB, escaped
@@ -232,6 +232,6 @@ TOOLS: dict[str, Tool] = {
         tool_from_function(
             symbolic_math, libraries=("sympy",), hints=OPERATION_HINTS, further=get_args(FurtherOperation)
         ),
-        tool_from_function(logic_solver, libraries=("z3",), hints=TASK_HINTS),
+        tool_from_function(logic_solver, libraries=("z3",), hints=TASK_HINTS, further=get_args(FurtherTask)),
     )
 }

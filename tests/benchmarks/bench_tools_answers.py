@@ -1,6 +1,6 @@
 """What symbolic_math and logic_solver answer on other people's problems, each call in the fence as a model's would be.
 
-    python -m tests.benchmarks.bench_tools_answers --data FOLDER [--limit 50] [--seconds 10]
+    python -m tests.benchmarks.bench_tools_answers --data FOLDER [--limit 50] [--seconds 10] [--only scripts]
 
 FOLDER holds `rubi/integrals_verified.jsonl.gz` (integrands of Rubi's test suite) and
 `smtlib_z3test/z3test_smt2.jsonl.gz` (regressions of Z3's own). Prints one JSON object: how many of each outcome, the
@@ -151,6 +151,8 @@ async def call(executor: ToolExecutor, tool: str, arguments: Row, seconds: float
 
 
 def table(outcomes: list[Row]) -> Row:
+    if not outcomes:
+        return {"rows": 0}
     taken = sorted(outcome["wall_ms"] for outcome in outcomes)
     return {
         "rows": len(outcomes),
@@ -168,7 +170,7 @@ def table(outcomes: list[Row]) -> Row:
     }
 
 
-async def measured(data: Path, limit: int | None, seconds: float) -> Row:
+async def measured(data: Path, limit: int | None, seconds: float, only: str) -> Row:
     executor = ToolExecutor(concurrent_calls_max=CALLS_AT_ONCE)
     await executor.start()
     at_once = asyncio.Semaphore(CALLS_AT_ONCE)
@@ -177,8 +179,8 @@ async def measured(data: Path, limit: int | None, seconds: float) -> Row:
         async with at_once:
             return await work
 
-    integrals = rows_of(data / "rubi/integrals_verified.jsonl.gz", limit)
-    scripts = rows_of(data / "smtlib_z3test/z3test_smt2.jsonl.gz", limit)
+    integrals = rows_of(data / "rubi/integrals_verified.jsonl.gz", limit) if only != "scripts" else []
+    scripts = rows_of(data / "smtlib_z3test/z3test_smt2.jsonl.gz", limit) if only != "integrals" else []
     try:
         with ProcessPoolExecutor(max_workers=CALLS_AT_ONCE) as pool:
             solved = await asyncio.gather(
@@ -195,11 +197,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="the folder that holds rubi/ and smtlib_z3test/")
     parser.add_argument("--limit", type=int, default=None, help="rows of each, default all")
     parser.add_argument("--seconds", type=float, default=10.0, help="wall limit of a call")
+    parser.add_argument("--only", choices=["integrals", "scripts"], default="", help="one of the two")
     options = parser.parse_args()
     if options.data is None:
         print(json.dumps({"skipped": "give --data FOLDER"}))
         return
-    print(json.dumps(asyncio.run(measured(options.data, options.limit, options.seconds)), indent=1))
+    print(json.dumps(asyncio.run(measured(options.data, options.limit, options.seconds, options.only)), indent=1))
 
 
 if __name__ == "__main__":
