@@ -9,8 +9,6 @@ The shipped model learnt the texts of the tasks check, prove and model: what is 
 argument. Which constraints contradict each other, and which a proof needed, goes to the trace beside the text.
 """
 
-
-
 import time
 from collections.abc import Sequence
 from typing import Any, Literal

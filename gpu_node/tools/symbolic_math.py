@@ -20,6 +20,7 @@ from gpu_node.tools.maths_call import Call, preferred, without_function_name
 from gpu_node.tools.maths_equations import dsolve
 from gpu_node.tools.maths_forms import Form, form_of, latex
 from gpu_node.tools.maths_grammar import read
+from gpu_node.tools.maths_integral import antiderivative
 from gpu_node.tools.maths_numbers import number_theory
 from gpu_node.tools.maths_plot import plot
 from gpu_node.tools.maths_printing import APPROXIMATE_DIGITS, approximate
@@ -270,10 +271,7 @@ def _integrate(call: Call) -> str:
     if bool(call.lower) != bool(call.upper):
         raise ToolInputError("give both lower and upper, or neither")
     if not call.lower:
-        result = sympy.integrate(expression, variable)
-        if result.has(sympy.Integral):
-            raise ToolInputError("no closed form of this integral is known")
-        return call.show(result)
+        return call.show(antiderivative(expression, variable))
     lower, upper = call.value_of(call.lower, "lower"), call.value_of(call.upper, "upper")
     result = sympy.integrate(expression, (variable, lower, upper))
     if not result.has(sympy.Integral):

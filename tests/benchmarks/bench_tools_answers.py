@@ -6,7 +6,7 @@ FOLDER holds `rubi/integrals_verified.jsonl.gz` (integrands of Rubi's test suite
 `smtlib_z3test/z3test_smt2.jsonl.gz` (regressions of Z3's own). Prints one JSON object: how many of each outcome, the
 names of what was wrong, and the milliseconds a call took. An antiderivative counts as solved only when its derivative
 equals the integrand at several points, found here and not by the tool; a script only when its verdict is the expected
-one. `hang` is a call that did not end within its wall limit and a second.
+one. Every row goes to stderr. `hang` is a call that did not end within its wall limit and a second.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import json
 import random
 import signal
 import statistics
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -154,6 +155,8 @@ def table(outcomes: list[Row]) -> Row:
     if not outcomes:
         return {"rows": 0}
     taken = sorted(outcome["wall_ms"] for outcome in outcomes)
+    for outcome in outcomes:  # as they were, for who wants to look at one
+        sys.stderr.write(json.dumps(outcome) + "\n")
     return {
         "rows": len(outcomes),
         **collections.Counter(outcome["outcome"] for outcome in outcomes),
