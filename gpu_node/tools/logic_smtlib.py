@@ -50,7 +50,7 @@ def first_line(error: Exception) -> str:
 
 def script_run(text: str) -> str:
     """What Z3 says to the script; an `unknown` at the end gets its reason."""
-    commands, text = _checked(text)
+    commands, text = script_checked(text)
     if not any(command in _CHECKS for command in commands):
         text += "\n(check-sat)"
     output = _evaluated(text + "\n(get-info :reason-unknown)") if "exit" not in commands else _evaluated(text)
@@ -73,7 +73,7 @@ def _evaluated(text: str) -> str:
 
 def script_core(text: str) -> str:
     """Which of the script's assertions contradict each other; their names where they have some."""
-    commands, text = _checked(text)
+    commands, text = script_checked(text)
     if ":named" in text:
         if any(command in _CHECKS or command == "exit" for command in commands):
             text = re.sub(r"\(\s*(?:check-sat|exit)\s*\)", "", text)
@@ -102,7 +102,7 @@ def script_core(text: str) -> str:
 
 def script_models(text: str, models: int) -> str:
     """Up to so many models of the script's assertions, by the values of its constants."""
-    _, text = _checked(text)
+    _, text = script_checked(text)
     solver, assertions = _parsed(text)
     solver.add(*assertions)
     constants = _constants(assertions)
@@ -158,7 +158,7 @@ def _constants(assertions: list[Any]) -> list[Any]:
     return list(found.values())
 
 
-def _checked(text: str) -> tuple[list[str], str]:
+def script_checked(text: str) -> tuple[list[str], str]:
     """The script's command names, all of them allowed, and the script without options that only report.
 
     Raises:

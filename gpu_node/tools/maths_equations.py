@@ -24,7 +24,7 @@ _COMMAS_OUTSIDE = re.compile(r"[,;](?![^()]*\))")
 
 
 def dsolve(call: Call) -> str:
-    equations = _Equations(call)
+    equations = Equations(call)
     functions = [equations.functions[name] for name in sorted(equations.functions)]
     given = equations.relations[0] if len(equations.relations) == 1 else equations.relations
     wanted = functions[0] if len(functions) == 1 else functions
@@ -45,7 +45,7 @@ def dsolve(call: Call) -> str:
     return ", ".join(texts) if len(functions) > 1 else " or ".join(texts)
 
 
-class _Equations:
+class Equations:
     """The equations with functions and derivatives in place of the names."""
 
     def __init__(self, call: Call) -> None:

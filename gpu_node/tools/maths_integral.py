@@ -34,7 +34,7 @@ def antiderivative(expression: Any, variable: Any) -> Any:
     for number, method in enumerate(_methods(expression, variable)):
         try:
             with time_limit(OTHER_SECONDS_MAX if number else MAIN_SECONDS_MAX):
-                result = _tidied(method(expression, variable))
+                result = tidied(method(expression, variable))
         except TimeIsUp:
             is_late = True
             continue
@@ -57,7 +57,7 @@ def _methods(expression: Any, variable: Any) -> list[Callable[[Any, Any], Any]]:
     return [sympy.integrate, *others]
 
 
-def _tidied(result: Any) -> Any:
+def tidied(result: Any) -> Any:
     """Without cases that are undefined whatever the parameters are, and without SymPy's bookkeeping of branches."""
     if result.has(sympy.exp_polar):
         result = result.replace(sympy.exp_polar, sympy.exp)

@@ -27,7 +27,7 @@ def statistics(call: Call) -> str:
         return ", ".join(call.show_value(part) for part in call.reading.parts)
     lists = _LIST.findall(call.expression) or [call.expression]
     has_decimals = bool(re.search(r"\d\.\d", call.expression))
-    columns = [_values(text) for text in lists]
+    columns = [values_of(text) for text in lists]
     if len(columns) == 1:
         figures = _figures(columns[0])
     elif len(columns) == 2 and len(columns[0]) == len(columns[1]) > 1:
@@ -42,7 +42,7 @@ def _told(value: Any, has_decimals: bool) -> str:
     return value if isinstance(value, str) else value_shown(value, has_decimals=has_decimals)
 
 
-def _values(text: str) -> list[Any]:
+def values_of(text: str) -> list[Any]:
     items = [item for item in re.split(r"[,;\s]+(?![^()]*\))", text.strip()) if item]
     if not 0 < len(items) <= VALUES_MAX:
         raise ToolInputError(f"a list has 1 to {VALUES_MAX} values")

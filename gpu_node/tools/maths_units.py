@@ -89,7 +89,7 @@ def convert(call: Call) -> str:
     point = _temperature(text, target)
     if point is not None:
         return f"{call.show_value(point, has_decimals=True)} {target.strip()}"
-    value, unit = _quantity(text), _quantity(target)
+    value, unit = quantity(text), quantity(target)
     ratio = sympy.simplify(value / unit)
     if ratio.free_symbols:
         raise ToolInputError(
@@ -99,7 +99,7 @@ def convert(call: Call) -> str:
     return f"{call.show_value(ratio, has_decimals=True)} {target.strip()}"
 
 
-def _quantity(text: str) -> Any:
+def quantity(text: str) -> Any:
     text = re.sub(r"\bin\b", "inch", re.sub(r"\bper\b", "/", text)).replace("μ", "u").replace("µ", "u")
     parts = read(text, constants=UNITS).parts
     if len(parts) != 1 or not isinstance(parts[0], sympy.Expr):

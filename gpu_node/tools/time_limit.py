@@ -1,7 +1,8 @@
 """A soft limit on a piece of a guest's work, so that another method gets its turn before the fence's kill.
 
-By SIGALRM, in a main thread only; elsewhere (training data, tests in threads) the work simply runs. Not a boundary:
-code in C that does not return to Python is not interrupted.
+In seconds of the processor, so that a busy machine finds what an idle one finds. By SIGPROF, in a main thread only;
+elsewhere (training data, tests in threads) the work simply runs. Not a boundary: code in C that does not return to
+Python is not interrupted.
 """
 
 import signal
@@ -17,7 +18,7 @@ class TimeIsUp(BaseException):
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raises TimeIsUp in the body when the seconds have passed. Does not nest."""
+    """Raises TimeIsUp in the body when it has used so many seconds. Does not nest."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -25,10 +26,10 @@ def time_limit(seconds: float) -> Iterator[None]:
     def ring(_number: int, _frame: FrameType | None) -> None:
         raise TimeIsUp
 
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGPROF, ring)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
