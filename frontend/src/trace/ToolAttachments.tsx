@@ -27,7 +27,7 @@ function Attachment({ attachment }: { attachment: ToolAttachment }) {
   if (address)
     return (
       <figure>
-        <img src={address} alt={title} className="max-h-[420px] max-w-full rounded-md bg-white p-2" />
+        <img src={address} alt={title} className="max-h-[420px] max-w-full rounded-md" />
         <figcaption className="mt-1 text-sm text-soft">{title}</figcaption>
       </figure>
     );
