@@ -6,7 +6,7 @@ FOLDER holds `rubi/integrals_verified.jsonl.gz` (integrands of Rubi's test suite
 `smtlib_z3test/z3test_smt2.jsonl.gz` (regressions of Z3's own). Prints one JSON object: how many of each outcome, the
 names of what was wrong, and the milliseconds a call took. An antiderivative counts as solved only when its derivative
 equals the integrand at several points, found here and not by the tool; a script only when its verdict is the expected
-one. Every row goes to stderr. `hang` is a call that did not end within its wall limit and a second.
+one. Every row goes to stderr as it comes. `hang` is a call that did not end within its wall limit and a second.
 """
 
 import argparse
@@ -43,7 +43,9 @@ Row = dict[str, Any]
 
 def rows_of(path: Path, limit: int | None) -> list[Row]:
     with gzip.open(path, "rt") as lines:
-        return [json.loads(line) for line in lines][:limit]
+        rows = [json.loads(line) for line in lines]
+    random.Random(0).shuffle(rows)  # so that the first rows are a fair sample of all
+    return rows[:limit]
 
 
 # ---------------------------------------------------------------- integrals
@@ -160,8 +162,6 @@ def table(outcomes: list[Row]) -> Row:
     if not outcomes:
         return {"rows": 0}
     taken = sorted(outcome["wall_ms"] for outcome in outcomes)
-    for outcome in outcomes:  # as they were, for who wants to look at one
-        sys.stderr.write(json.dumps(outcome) + "\n")
     return {
         "rows": len(outcomes),
         **collections.Counter(outcome["outcome"] for outcome in outcomes),
@@ -185,7 +185,10 @@ async def measured(data: Path, limit: int | None, seconds: float, only: str) -> 
 
     async def limited(work: Any) -> Row:
         async with at_once:
-            return await work
+            outcome: Row = await work
+        sys.stderr.write(json.dumps(outcome) + "\n")
+        sys.stderr.flush()
+        return outcome
 
     integrals = rows_of(data / "rubi/integrals_verified.jsonl.gz", limit) if only != "scripts" else []
     scripts = rows_of(data / "smtlib_z3test/z3test_smt2.jsonl.gz", limit) if only != "integrals" else []
