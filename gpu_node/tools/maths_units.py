@@ -4,6 +4,7 @@ Temperatures on the Celsius and Fahrenheit scales are converted as points of a s
 """
 
 import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import sympy
@@ -57,20 +58,37 @@ _OTHERS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def _table() -> dict[str, Any]:
-    """Symbols take one-letter prefixes, words take words and a plural."""
-    units: dict[str, Any] = {}
-    for name, value in _PREFIXED.items():
+def _names() -> dict[str, tuple[str, int]]:
+    """Of each name, the unit that it stands for and the power of ten: symbols take letters, words take words."""
+    names: dict[str, tuple[str, int]] = {}
+    for name in _PREFIXED:
         is_word = (len(name) > 3 and name.islower()) or name in ("byte", "bit")
         for prefix, power in _PREFIXES.items():
             if is_word == (len(prefix) > 1) or (name == "bit" and prefix in "kMG"):
-                units[prefix + name] = value * sympy.Integer(10) ** power
-    units |= _PREFIXED | _OTHERS
-    words = [name for name in units if len(name) > 3 and name.islower() and not name.endswith("s")]
-    return units | {f"{name}s": units[name] for name in words}
+                names[prefix + name] = (name, power)
+    names |= {name: (name, 0) for name in (*_PREFIXED, *_OTHERS)}
+    words = [name for name in names if len(name) > 3 and name.islower() and not name.endswith("s")]
+    return names | {f"{name}s": names[name] for name in words}
 
 
-UNITS = _table()
+class _Units(Mapping[str, Any]):
+    """The value of a unit by any of its names, computed when it is asked for."""
+
+    _of = _names()
+
+    def __getitem__(self, name: str) -> Any:
+        unit, power = self._of[name]
+        value = _PREFIXED[unit] if unit in _PREFIXED else _OTHERS[unit]
+        return value * sympy.Integer(10) ** power
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._of)
+
+    def __len__(self) -> int:
+        return len(self._of)
+
+
+UNITS = _Units()
 _SCALES = {"c": "C", "f": "F", "k": "K", "celsius": "C", "fahrenheit": "F", "kelvin": "K"}
 _POINT = re.compile(
     r"(?:(?P<value>.*?)\s*)?(?:°\s*|deg(?:rees?)?\s*)?(?P<scale>celsius|fahrenheit|kelvin|[CFK])", re.IGNORECASE

@@ -23,6 +23,7 @@ from gpu_node.server.node import Node, node_build
 from gpu_node.server.serve_command import KEEP_ALIVE_SECONDS
 
 MODEL = "svend-scripted"
+FORMULA = ToolAttachment(kind="latex", title="Formula", data="-2, 2")
 SOLVE = '{"operation": "solve", "expression": "x^2 - 4"}'
 SOLVED: Attempt = [
     Thought("I solve it."),
@@ -61,6 +62,7 @@ class TableTools:
 
     fence_tier: str = "none"
     calls: list[tuple[str, str]] = field(default_factory=list)
+    programs: list[list[str] | None] = field(default_factory=list)
 
     async def start(self) -> None: ...
 
@@ -70,10 +72,11 @@ class TableTools:
         self, name: str, arguments_json: str, *, timeout_seconds: float, programs: list[str] | None = None
     ) -> TableOutcome:
         self.calls.append((name, arguments_json))
+        self.programs.append(programs)
         if arguments_json == '"hang"':
             await asyncio.sleep(60)
         if arguments_json == SOLVE:
-            return TableOutcome(text="[-2, 2]")
+            return TableOutcome(text="[-2, 2]", attachments=(FORMULA,))
         return TableOutcome(status="error", text=f"error: arguments are not a JSON object: {arguments_json!r}")
 
 
