@@ -28,7 +28,9 @@ function Attachment({ attachment }: { attachment: ToolAttachment }) {
     return (
       <figure>
         <img src={address} alt={title} className="max-h-[420px] max-w-full rounded-md" />
-        <figcaption className="mt-1 text-sm text-soft">{title}</figcaption>
+        <figcaption aria-hidden="true" className="mt-1 text-sm text-soft">
+          {title}
+        </figcaption>
       </figure>
     );
   if (kind === "latex")
