@@ -31,7 +31,7 @@ from gpu_node.tools.logic_smtlib import (
 MODELS_MAX, MODELS_DEFAULT = 100, 10  # of `enumerate`
 ENUMERATION_SECONDS_MAX = 6.0  # over all models, below the wall limit: what was found by then is told
 CORE_TIMEOUT_MS = 1_000  # of a core that nobody asked for
-CORE_AFTER_SECONDS_MAX = 0.5  # it is looked for only where the answer itself was quick
+CORE_AFTER_SECONDS_MAX = 0.5  # of the processor: it is looked for only where the answer itself was quick
 
 Task = Literal["check", "prove", "model"]
 # Beyond what the shipped model was trained with: accepted and in the schema, never named in a complaint.
@@ -145,7 +145,7 @@ class _Problem:
                 return self._enumerate(models)
             case "optimize":
                 return self._optimize(is_least=is_least)
-        started = time.monotonic()
+        started = time.process_time()
         verdict, _ = self._check(self._statements)
         if verdict == "unsat":
             self._show_core("Contradiction", self._statements, started)
@@ -166,7 +166,7 @@ class _Problem:
         return solver
 
     def _prove(self, premises: list[Any], goal: Any) -> str:
-        started = time.monotonic()
+        started = time.process_time()
         verdict, model = self._check([*premises, z3.Not(goal)])
         if verdict == "unsat":
             # From a contradiction everything follows: say so, since the premises were likely misread.
@@ -179,7 +179,7 @@ class _Problem:
         return f"not proved: counterexample {self._values(model)}" if verdict == "sat" else verdict
 
     def _find(self) -> str:
-        started = time.monotonic()
+        started = time.process_time()
         verdict, model = self._check(self._statements)
         if verdict == "unsat":
             self._show_core("Contradiction", self._statements, started)
@@ -217,7 +217,7 @@ class _Problem:
 
     def _show_core(self, title: str, statements: list[Any], started: float) -> None:
         """For the trace only: bounded, and not where the answer itself took long."""
-        if not attachments.is_wanted() or time.monotonic() - started > CORE_AFTER_SECONDS_MAX:
+        if not attachments.is_wanted() or time.process_time() - started > CORE_AFTER_SECONDS_MAX:
             return
         verdict, places = self._core(statements, CORE_TIMEOUT_MS)
         told = [self._told(place) for place in places if title != "Follows from" or place < len(statements) - 1]
