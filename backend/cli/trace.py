@@ -68,6 +68,9 @@ class TracePrinter:
     def _tool_result(self, result: ToolResult) -> None:
         style = "" if result.status == "ok" else "red"
         self.console.print(Padding(Text(result.text, style=style), (0, 0, 0, 4)))
+        for shown in result.attachments:
+            if shown.kind in ("png", "svg"):
+                self.console.print(f"    [dim]figure on the run's page: {escape(shown.title)}[/]")
         self.console.print(f"    [dim]{result.status}, {result.wall_ms:.0f} ms[/]")
 
     def total(self, run: dict[str, Any]) -> None:

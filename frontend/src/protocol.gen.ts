@@ -361,6 +361,12 @@ export interface StepOpen {
   kind: "thought" | "answer" | "text";
 }
 
+export interface ToolAttachment {
+  kind: "png" | "svg" | "latex" | "text";
+  title: string;
+  data: string;
+}
+
 export interface ToolCall {
   type: "tool.call";
   call_id: number;
@@ -377,6 +383,7 @@ export interface ToolResult {
   text: string;
   wall_ms: number;
   is_truncated: boolean;
+  attachments?: ToolAttachment[];
 }
 
 export interface TrainSpec {

@@ -105,6 +105,7 @@ export const t = {
     } as Record<string, string>,
     toolOther: (name: string) => `Called ${name}`,
     toolOtherRunning: (name: string) => `Calling ${name}`,
+    attachmentsLabel: "Shown by the tool",
     toolHow: (fence: string | null) => (fence && fence !== "none" ? "in the fence" : ""),
     status: {
       ok: "",

@@ -23,7 +23,7 @@ REMEMBERED_MAX = 100_000  # results
 
 @dataclass
 class RememberingTools:
-    """A ToolExecutor that runs the same call once; the tools are pure, so this changes only the time."""
+    """A ToolExecutor that runs the same call once; such calls are pure, so this changes only the time."""
 
     executor: ToolExecutor
     remembered: dict[tuple[str, str], ToolOutcome] = field(default_factory=dict)
@@ -32,7 +32,11 @@ class RememberingTools:
     def fence_tier(self) -> str:
         return self.executor.fence_tier
 
-    async def call(self, name: str, arguments_json: str, *, timeout_seconds: float) -> ToolOutcome:
+    async def call(
+        self, name: str, arguments_json: str, *, timeout_seconds: float, programs: list[str] | None = None
+    ) -> ToolOutcome:
+        if '"keep_variables"' in arguments_json:  # depends on the branch's earlier programs, and adds to them
+            return await self.executor.call(name, arguments_json, timeout_seconds=timeout_seconds, programs=programs)
         key = (name, arguments_json)
         if key not in self.remembered:
             outcome = await self.executor.call(name, arguments_json, timeout_seconds=timeout_seconds)

@@ -17,6 +17,9 @@ PROTOCOL_VERSION: Final = 1
 
 # A frame's JSON is at most this many bytes: tool output is capped at 16 KiB and steps are coalesced.
 FRAME_BYTES_MAX = 262_144
+ATTACHMENTS_MAX = 8  # of one tool result
+# Of one tool result's attachments together, as JSON: the other half of a frame is the text, escaped.
+ATTACHMENTS_BYTES_MAX = 131_072
 
 
 class Wire(BaseModel):
@@ -88,6 +91,17 @@ class ToolCall(Wire):
     raw: str
 
 
+class ToolAttachment(Wire):
+    """What a tool shows beside its text: a figure, a formula, steps. The model does not read it, nobody pays for it.
+
+    `data` is base64 for "png", the text itself for the others. Whoever shows "svg" shows it as an image, never inline.
+    """
+
+    kind: Literal["png", "svg", "latex", "text"]
+    title: str = Field(max_length=120)  # what it is, in words: also a figure's alternative text
+    data: str = Field(max_length=ATTACHMENTS_BYTES_MAX)
+
+
 class ToolResult(Wire):
     type: Literal["tool.result"] = "tool.result"
     call_id: int
@@ -95,6 +109,10 @@ class ToolResult(Wire):
     text: str  # what the model reads
     wall_ms: float
     is_truncated: bool = False
+    # Left out when there are none, so that frames written before there were any keep their CRC.
+    attachments: list[ToolAttachment] = Field(
+        default=[], max_length=ATTACHMENTS_MAX, exclude_if=lambda found: not found, json_schema_extra={"optional": True}
+    )
 
 
 class VerifierScore(Wire):

@@ -60,8 +60,11 @@ def type_of(schema: dict[str, Any]) -> str:
 
 
 def _interface(name: str, schema: dict[str, Any]) -> str:
-    """Every field is required: the wire is always dumped whole, defaults included."""
-    fields = "".join(f"  {field}: {type_of(node)};\n" for field, node in schema["properties"].items())
+    """A field is required unless the model marks it: the wire is dumped whole, defaults included."""
+    fields = "".join(
+        f"  {field}{'?' if node.get('optional') else ''}: {type_of(node)};\n"
+        for field, node in schema["properties"].items()
+    )
     return f"export interface {name} {{\n{fields}}}\n"
 
 

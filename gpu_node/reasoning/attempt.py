@@ -6,7 +6,7 @@ counted before any event that shows it is yielded.
 """
 
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, assert_never
@@ -19,6 +19,7 @@ from gpu_node.protocol.frames import (
     ClientToolCall,
     FinishReason,
     RunEvent,
+    ToolAttachment,
     ToolCall,
     ToolResult,
     ToolStatus,
@@ -44,6 +45,8 @@ class Outcome(Protocol):
     def wall_ms(self) -> float: ...
     @property
     def is_truncated(self) -> bool: ...
+    @property
+    def attachments(self) -> Collection[ToolAttachment]: ...
 
 
 class ToolCaller(Protocol):
@@ -52,7 +55,9 @@ class ToolCaller(Protocol):
     @property
     def fence_tier(self) -> str: ...
 
-    async def call(self, name: str, arguments_json: str, *, timeout_seconds: float) -> Outcome: ...
+    async def call(
+        self, name: str, arguments_json: str, *, timeout_seconds: float, programs: list[str] | None = None
+    ) -> Outcome: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +68,7 @@ class Refusal:
     status: ToolStatus = "error"
     wall_ms: float = 0.0
     is_truncated: bool = False
+    attachments: tuple[ToolAttachment, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +101,7 @@ class Attempt:
     num_generated: int = field(init=False, default=0)
     num_tool_result: int = field(init=False, default=0)
     client_tool_calls: list[ClientToolCall] = field(init=False, default_factory=list)
+    programs: list[str] = field(init=False, default_factory=list)  # of this branch, whose variables are kept
 
     def __post_init__(self) -> None:
         self.ids = list(self.prompt_ids)
@@ -232,6 +239,7 @@ class Attempt:
             text=outcome.text,
             wall_ms=round(outcome.wall_ms, 3),
             is_truncated=outcome.is_truncated,
+            attachments=list(outcome.attachments),
         )
         if self.finish_reason is None:
             for event in await self.scorer.step_events(self.ids, target="tool", target_id=call_id):
@@ -248,7 +256,7 @@ class Attempt:
         if name not in self.spec.tools:
             return Refusal(text=f"error: the tool {name!r} is not available; available: {allowed}")
         seconds = min(TOOL_SECONDS_MAX, self.budget.seconds_left)
-        return await self.reasoner.tools.call(name, raw, timeout_seconds=seconds)
+        return await self.reasoner.tools.call(name, raw, timeout_seconds=seconds, programs=self.programs)
 
 
 def _json_object(text: str) -> dict[str, Any] | None:

@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from gpu_node.protocol.frames import ToolStatus
+from gpu_node.protocol.frames import ToolAttachment, ToolStatus
+from gpu_node.tools.attachment_check import attachments_passed
 from gpu_node.tools.errors import ToolInputError
 from gpu_node.tools.execute_python import joined
 from gpu_node.tools.fence_pool import OUTPUT_BYTES_KEPT, FencePool, GuestAnswer, PoolBusy
@@ -21,6 +22,8 @@ from gpu_node.tools.sandbox import FenceUnavailable, Tier
 
 TIMEOUT_SECONDS_DEFAULT = 10.0  # one call's wall time: below what a person waits, above Z3's own 4 s
 TIMEOUT_SECONDS_MAX = 60.0  # what a caller may ask for
+PROGRAMS_KEPT_MAX = 16  # of one branch of a run: each is run again before the next
+PROGRAMS_KEPT_BYTES_MAX = 65_536  # together
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +38,7 @@ class ToolOutcome:
     text: str
     wall_ms: float = 0.0
     is_truncated: bool = False
+    attachments: tuple[ToolAttachment, ...] = ()  # shown in the trace, not read by the model
     arguments: dict[str, Any] | None = None
 
 
@@ -76,22 +80,36 @@ class ToolExecutor:
             await pool.close()
 
     async def call(
-        self, name: str, arguments_json: str, *, timeout_seconds: float = TIMEOUT_SECONDS_DEFAULT
+        self,
+        name: str,
+        arguments_json: str,
+        *,
+        timeout_seconds: float = TIMEOUT_SECONDS_DEFAULT,
+        programs: list[str] | None = None,
     ) -> ToolOutcome:
-        """Runs one call; `arguments_json` is the model's own text."""
+        """Runs one call; `arguments_json` is the model's own text.
+
+        `programs` are those of the run so far whose variables are kept; a program that is to keep its own is added.
+        """
         arguments: dict[str, Any] | None = None
         try:
             tool = tool_find(name)
             arguments = arguments_parse(arguments_json)
-            request = json.dumps({"arguments": tool.arguments_validate(arguments)}).encode()
+            validated = tool.arguments_validate(arguments)
+            if is_keeping := bool(validated.get("keep_variables")):
+                validated["earlier"] = programs_checked(programs or [], validated["code"])
         except ToolInputError as error:
             return ToolOutcome(status="error", text=_printable(error_text(str(error))), arguments=arguments)
+        request = json.dumps({"arguments": validated}).encode()
         outcome = await self._run(tool, request, _seconds_checked(timeout_seconds))
+        if is_keeping and programs is not None and outcome.status in ("ok", "error"):
+            programs.append(validated["code"])
         return ToolOutcome(
             status=outcome.status,
             text=outcome.text,
             wall_ms=round(outcome.wall_ms, 1),
             is_truncated=outcome.is_truncated,
+            attachments=outcome.attachments,
             arguments=arguments,
         )
 
@@ -114,6 +132,18 @@ class ToolExecutor:
         return self._unavailable_reason if self._pool is None else ""
 
 
+def programs_checked(programs: list[str], code: str) -> list[str]:
+    """The programs to run again before this one.
+
+    Raises:
+        ToolInputError: too many or too long together.
+    """
+    num_bytes = sum(len(program.encode()) for program in [*programs, code])
+    if len(programs) >= PROGRAMS_KEPT_MAX or num_bytes > PROGRAMS_KEPT_BYTES_MAX:
+        raise ToolInputError("too many programs keep their variables: put what is needed into one without it")
+    return list(programs)
+
+
 def _seconds_checked(seconds: float) -> float:
     # NaN and infinities come from a run's arithmetic, never a reason to run without a limit.
     return min(seconds, TIMEOUT_SECONDS_MAX) if 0 < seconds < float("inf") else TIMEOUT_SECONDS_DEFAULT
@@ -128,7 +158,10 @@ def outcome_of(answer: GuestAnswer, timeout_seconds: float) -> ToolOutcome:
     if is_long:
         text = text.encode()[:OUTPUT_BYTES_KEPT].decode(errors="ignore")
     is_truncated = is_long or answer.output_is_truncated
-    return ToolOutcome(status=status, text=text, wall_ms=answer.wall_ms, is_truncated=is_truncated)
+    attachments = attachments_passed(answer.reply.attachments) if answer.reply is not None else ()
+    return ToolOutcome(
+        status=status, text=text, wall_ms=answer.wall_ms, is_truncated=is_truncated, attachments=attachments
+    )
 
 
 def _judged(answer: GuestAnswer, timeout_seconds: float) -> tuple[ToolStatus, str]:

@@ -21,14 +21,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from gpu_node.protocol.frames import ATTACHMENTS_MAX, ToolAttachment
 from gpu_node.tools.capped_reader import CappedReader
 from gpu_node.tools.sandbox import FenceUnavailable, FenceWay, ZygoteProcess, zygote_start
 
 OUTPUT_BYTES_KEPT = 16_384  # what a model and a page can use
 OUTPUT_BYTES_MAX = 8 << 20  # printed and thrown away before the call is ended: 1 MB and exit is still a success
-REPLY_BYTES_MAX = 131_072  # of a guest's reply: 16 KiB of text, escaped
+REPLY_BYTES_MAX = 262_144  # of a guest's reply: 16 KiB of text and 117 KiB of attachments, escaped
 MESSAGE_BYTES_MAX = 1_024  # of a zygote's messages that were not taken yet; one has 60
 DIAGNOSTICS_BYTES_KEPT = 4_096  # of bwrap's and the interpreter's own complaints
 START_SECONDS_MAX = 60.0  # imports take 0.6 s, took 9 s at a load of 12 on two cores; slower than this is broken
@@ -42,12 +43,13 @@ STARTS_FAILED_MAX = 3  # in a row, before a call is told that the fence is broke
 
 
 class GuestReply(BaseModel):
-    """What a guest may say: a program can forge it, so it holds nothing but a status and a text."""
+    """What a guest may say: a program can forge it, so it holds nothing but a status, a text and what to show."""
 
     model_config = ConfigDict(extra="forbid")
 
     status: Literal["ok", "error", "refused", "memory"]
     text: str
+    attachments: list[ToolAttachment] = Field(default=[], max_length=ATTACHMENTS_MAX)
 
 
 class _CallEnd(BaseModel):

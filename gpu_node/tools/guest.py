@@ -17,6 +17,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+from gpu_node.tools.attachments import as_json, collecting
 from gpu_node.tools.confinement import TASKS, die_with, hide_from_tracers, limits_set
 from gpu_node.tools.errors import ToolInputError
 from gpu_node.tools.seccomp import filter_install
@@ -86,7 +87,13 @@ def _reseed() -> None:
 
 
 def _answer(tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """The reply: `ok` with the text, `error` with what the model is to repair, `memory`."""
+    """The reply: `ok` with the text, `error` with what the model is to repair, `memory`; and what is to be shown."""
+    with collecting() as found:
+        reply = _called(tool, arguments)
+    return {**reply, "attachments": as_json(found)} if found else reply
+
+
+def _called(tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
     try:
         if tool == "execute_python":
             # Its output goes to the pipe as it comes, so what was printed before a kill is kept.

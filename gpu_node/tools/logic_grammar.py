@@ -54,10 +54,11 @@ class Term:
 class Reading:
     terms: tuple[Term, ...]
     sorts: dict[str, Sort]  # of every name, in order of first appearance
+    objective: Term | None = None  # a number
 
 
-def read(constraints: list[str]) -> Reading:
-    """Reads constraints, all of which must be true or false statements.
+def read(constraints: list[str], *, objective: str = "") -> Reading:
+    """Reads constraints, all of which must be true or false statements, and the number to make least or greatest.
 
     Raises:
         ToolInputError: says which constraint and what to repair.
@@ -75,7 +76,10 @@ def read(constraints: list[str]) -> Reading:
             terms.append(parser.whole())
         except ToolInputError as error:
             raise ToolInputError(f"constraint {number} {text[:60]!r}: {error}") from error
-    return Reading(terms=tuple(terms), sorts=_Sorts().infer(terms))
+    if not objective:
+        return Reading(terms=tuple(terms), sorts=_Sorts().infer(terms))
+    wanted = _Parser(_tokens(objective)).whole()
+    return Reading(terms=tuple(terms), sorts=_Sorts().infer(terms, wanted), objective=wanted)
 
 
 def _tokens(text: str) -> list[str]:
@@ -196,9 +200,11 @@ class _Sorts:
         self._sort: dict[str, Sort] = {}  # of group representatives
         self._names: list[str] = []
 
-    def infer(self, terms: list[Term]) -> dict[str, Sort]:
+    def infer(self, terms: list[Term], objective: Term | None = None) -> dict[str, Sort]:
         for term in terms:
             self._require(term, "bool")
+        if objective is not None:
+            self._require(objective, "int")
         return {name: self._sort.get(self._group(name), "bool") for name in self._names}
 
     def _group(self, key: str) -> str:

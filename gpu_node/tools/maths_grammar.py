@@ -9,8 +9,9 @@ outside by the fence; this module is no substitute for it.
 """
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import sympy
@@ -193,18 +194,27 @@ _RELATIONS: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def read(text: str, *, variables: frozenset[str] = frozenset()) -> Reading:
+def read(
+    text: str,
+    *,
+    variables: frozenset[str] = frozenset(),
+    functions: Mapping[str, Callable[..., Any]] = MappingProxyType({}),
+    constants: Mapping[str, Any] = MappingProxyType({}),
+) -> Reading:
     """Reads an expression, an equation or a comma-separated system.
 
     `variables` are names that the caller solves for or differentiates by, so `e` or `i` among them is a variable.
+    `functions` and `constants` are known beside the usual ones; such a function checks its arguments itself.
 
     Raises:
         ToolInputError: says what to repair. Nothing else is raised, whatever `text` holds.
     """
-    state = lex(text, functions=frozenset(FUNCTIONS), constants=frozenset(CONSTANTS))
+    state = lex(
+        text, functions=frozenset(FUNCTIONS) | functions.keys(), constants=frozenset(CONSTANTS) | constants.keys()
+    )
     if not state.tokens:
         raise ToolInputError("the expression is empty")
-    builder = _Builder(variables)
+    builder = _Builder(variables, functions, constants)
     try:
         parts = tuple(builder.relation(tokens) for tokens in _split(state.tokens))
     except ToolInputError:
@@ -236,8 +246,12 @@ def _split(tokens: list[Token]) -> list[list[Token]]:
 class _Builder:
     """Builds the parts of one text, which share their symbols."""
 
-    def __init__(self, variables: frozenset[str]) -> None:
+    def __init__(
+        self, variables: frozenset[str], functions: Mapping[str, Callable[..., Any]], constants: Mapping[str, Any]
+    ) -> None:
         self._variables = variables
+        self._functions = functions
+        self._constants = constants
         self.symbols: dict[str, sympy.Symbol] = {}
         self._leaves: list[Any] = []
 
@@ -301,6 +315,8 @@ class _Builder:
             return sympy.Rational(token.text)
         if token.kind == "function":
             raise ToolInputError(f"{token.text} needs an argument, such as {token.text}(x)")
+        if token.text in self._constants:
+            return self._constants[token.text]
         if token.text in CONSTANTS and token.text not in self._variables:
             return CONSTANTS[token.text]
         if token.text in _RESERVED:
@@ -312,11 +328,12 @@ class _Builder:
     def _call(self, token: Token, arguments: list[Any]) -> Any:
         if token.kind != "function":
             raise ToolInputError(f"{token.text!r} is not a function that is known")
-        is_for_matrices = token.text in _MATRIX_FUNCTIONS
+        is_for_matrices = token.text in _MATRIX_FUNCTIONS or token.text in self._functions
         if not is_for_matrices and any(not isinstance(argument, sympy.Expr) for argument in arguments):
             raise ToolInputError(f"{token.text} needs a number or an expression")
         try:
-            return _checked(FUNCTIONS[token.text](*arguments))
+            function = self._functions[token.text] if token.text in self._functions else FUNCTIONS[token.text]
+            return _checked(function(*arguments))
         except TypeError as error:
             raise ToolInputError(f"{token.text} does not take these {len(arguments)} arguments") from error
 

@@ -10,17 +10,17 @@ import inspect
 import json
 import re
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
 from gpu_node.tools.errors import ToolInputError
 from gpu_node.tools.execute_python import execute_python
-from gpu_node.tools.logic_solver import TASK_HINTS, logic_solver
-from gpu_node.tools.symbolic_math import OPERATION_HINTS, symbolic_math
+from gpu_node.tools.logic_solver import TASK_HINTS, FurtherTask, logic_solver
+from gpu_node.tools.symbolic_math import OPERATION_HINTS, FurtherOperation, symbolic_math
 
 ARGUMENTS_CHARACTERS_MAX = 100_000  # of the JSON text: the code limit of 64 KiB, escaped
 ARGUMENTS_DEPTH_MAX = 16  # nested arrays and objects; honest calls have 2
@@ -38,6 +38,10 @@ class Tool:
     arguments_model: type[BaseModel]
     libraries: tuple[str, ...] = ()
     hints: Mapping[str, str] = field(default_factory=dict)  # wrong choice -> right one
+    # What complaints name: the parameters and choices that the shipped model was trained with. Those that came later
+    # (keyword-only parameters, `further` choices) work as well and stand in the schema.
+    parameters_told: tuple[str, ...] = ()
+    further: frozenset[str] = frozenset()
 
     def arguments_validate(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments as the function takes them.
@@ -53,7 +57,7 @@ class Tool:
         return {name: getattr(model, name) for name in type(model).model_fields}
 
     def _complaint(self, error: ErrorDetails) -> str:
-        names = list(self.parameters["properties"])
+        names = self.parameters_told
         name = str(error["loc"][0]) if error["loc"] else ""
         match error["type"]:
             case "missing":
@@ -66,8 +70,11 @@ class Tool:
                 return f"{name}: {error['msg'][:1].lower()}{error['msg'][1:]}"
 
     def _choice_complaint(self, name: str, given: str) -> str:
-        choices: list[str] = self.parameters["properties"][name]["enum"]
-        hint = self.hints.get(given.lower()) or next(iter(difflib.get_close_matches(given.lower(), choices, 1)), None)
+        choices = [c for c in self.parameters["properties"][name]["enum"] if c not in self.further]
+        close = [
+            match for known in (choices, self.further) for match in difflib.get_close_matches(given.lower(), known, 1)
+        ]
+        hint = self.hints.get(given.lower()) or next(iter(close), None)
         return f"unknown {name} {given!r}: use {hint or ', '.join(choices)}"
 
 
@@ -159,13 +166,18 @@ def _refuse_bad_text(text: str, arguments: dict[str, Any]) -> None:
 
 
 def tool_from_function(
-    function: Callable[..., str], *, libraries: tuple[str, ...] = (), hints: Mapping[str, str] | None = None
+    function: Callable[..., str],
+    *,
+    libraries: tuple[str, ...] = (),
+    hints: Mapping[str, str] | None = None,
+    further: Collection[str] = (),
 ) -> Tool:
     """Derives a tool; a parameter without a description in the docstring is a defect and raises ValueError."""
     description, described = _docstring_parts(inspect.getdoc(function) or "")
     types = typing.get_type_hints(function)
     fields: dict[str, Any] = {}
-    for name, parameter in inspect.signature(function).parameters.items():
+    parameters = inspect.signature(function).parameters
+    for name, parameter in parameters.items():
         if name not in described:
             raise ValueError(f"the docstring of {function.__name__} does not describe {name!r}")
         default = ... if parameter.default is inspect.Parameter.empty else parameter.default
@@ -180,6 +192,8 @@ def tool_from_function(
         arguments_model=model,
         libraries=libraries,
         hints=hints or {},
+        parameters_told=tuple(n for n, p in parameters.items() if p.kind is not inspect.Parameter.KEYWORD_ONLY),
+        further=frozenset(further),
     )
 
 
@@ -215,7 +229,9 @@ TOOLS: dict[str, Tool] = {
     tool.name: tool
     for tool in (
         tool_from_function(execute_python),
-        tool_from_function(symbolic_math, libraries=("sympy",), hints=OPERATION_HINTS),
-        tool_from_function(logic_solver, libraries=("z3",), hints=TASK_HINTS),
+        tool_from_function(
+            symbolic_math, libraries=("sympy",), hints=OPERATION_HINTS, further=get_args(FurtherOperation)
+        ),
+        tool_from_function(logic_solver, libraries=("z3",), hints=TASK_HINTS, further=get_args(FurtherTask)),
     )
 }

@@ -38,7 +38,12 @@ Identity = Literal["slot", "mapped", "same"]
 SLOT_UID_FIRST, SLOT_UIDS = 60_600, 512  # unused by distributions, and inside what rootless containers map
 LANDLOCK_ABI_MAX = 7  # the newest whose rights `confinement` knows
 
-_LIBRARIES = ("numpy", "sympy", "mpmath", "z3")
+# What a program may import; from matplotlib on, only a program that draws loads them (0.5 s and 40 MB of its own).
+_LIBRARIES = (
+    "numpy", "sympy", "mpmath", "z3", "matplotlib", "mpl_toolkits", "PIL", "contourpy", "kiwisolver", "cycler",
+    "dateutil", "fontTools", "packaging", "pyparsing", "six",
+)  # fmt: skip
+_SHARED_BESIDE = {"PIL": "pillow"}  # whose wheel's shared libraries lie under another name
 _SYSTEM_LIBRARY_FOLDERS = ("/lib", "/lib64", "/usr/lib", "/usr/lib64")  # libc and the loader
 _SITE, _CODE = "/svend/site", "/svend/code"
 GUEST_ENVIRONMENT = {
@@ -47,6 +52,7 @@ GUEST_ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "MALLOC_ARENA_MAX": "2",  # every arena reserves 64 MiB of the address space limit
+    "MPLBACKEND": "Agg",  # draws without a screen
     "HOME": GUEST_TMP,
     "TMPDIR": GUEST_TMP,
 }
@@ -131,13 +137,14 @@ def _library_folders() -> list[tuple[Path, str]]:
     found: list[tuple[Path, str]] = []
     for name in _LIBRARIES:
         spec = importlib.util.find_spec(name)
-        if spec is None or spec.origin is None:
+        if spec is None or not (spec.submodule_search_locations or spec.origin):
             raise FenceUnavailable(f"the package {name!r} is not installed")
-        folder = Path(os.path.realpath(Path(spec.origin).parent))
-        found.append((folder, f"{_SITE}/{name}"))
-        beside = folder.parent / f"{name}.libs"
+        folders = spec.submodule_search_locations or [spec.origin or ""]  # a module is one file
+        place = Path(os.path.realpath(folders[0]))
+        found.append((place, f"{_SITE}/{place.name}"))
+        beside = place.parent / f"{_SHARED_BESIDE.get(name, name)}.libs"
         if beside.is_dir():
-            found.append((beside, f"{_SITE}/{name}.libs"))
+            found.append((beside, f"{_SITE}/{beside.name}"))
     return found
 
 

@@ -1,34 +1,45 @@
 """The tool `symbolic_math`: exact algebra and calculus by SymPy, on expressions read by `maths_grammar`.
 
 Pure: text in, one short canonical line out, the same on every call. It sets no time limit itself; an integral may
-run for hours, so untrusted calls run in the fence only.
+run for hours, so untrusted calls run in the fence only. The formula, a plot and the steps of a derivative go to the
+trace beside it (`attachments`).
 
-Not covered yet: differential equations, inequalities in several unknowns, sums and products, steps.
+The shipped model learnt the texts of the operations here: what is new is a new operation, or a keyword-only argument.
 """
 
-# ruff: noqa: RUF001 - these signs are the language that is read
-
+import contextlib
 import re
 from collections.abc import Callable
 from typing import Any, Literal
 
 import sympy
-from sympy.printing.str import StrPrinter
 
+from gpu_node.tools import attachments
 from gpu_node.tools.errors import ToolInputError
-from gpu_node.tools.maths_grammar import Reading, read
+from gpu_node.tools.maths_call import Call, preferred, without_function_name
+from gpu_node.tools.maths_equations import dsolve
+from gpu_node.tools.maths_forms import Form, form_of, latex
+from gpu_node.tools.maths_grammar import read
+from gpu_node.tools.maths_integral import antiderivative
+from gpu_node.tools.maths_numbers import number_theory
+from gpu_node.tools.maths_plot import plot
+from gpu_node.tools.maths_printing import APPROXIMATE_DIGITS, approximate
+from gpu_node.tools.maths_statistics import statistics
+from gpu_node.tools.maths_steps import derivative_steps, integral_steps
+from gpu_node.tools.maths_sums import product, total
+from gpu_node.tools.maths_units import convert
 
 SERIES_ORDER_MAX = 30  # terms: a series to 200 took 274 MB
 DERIVATIVE_ORDER_MAX = 20
 SERIES_ORDER_DEFAULT = 6
-RESULT_DIGITS_MAX = 4_000  # of a number that is shown; Python itself refuses 4,300
-RESULT_CHARACTERS_MAX = 8_000  # what no model context could use anyway
-DECIMAL_PLACES_MAX = 12  # a terminating decimal with more places is shown as a fraction
-APPROXIMATE_DIGITS = 10  # significant digits behind "~"
 
 Operation = Literal[
     "solve", "simplify", "expand", "factor", "differentiate", "integrate", "limit", "series", "evaluate", "matrix"
 ]
+_RAW_OPERATIONS = frozenset({"dsolve", "number_theory", "statistics", "convert"})  # read their text by themselves
+_NO_FORMULA_OPERATIONS = frozenset({"statistics", "convert", "plot"})  # whose text says it as well
+# Beyond what the shipped model was trained with: accepted and in the schema, never named in a complaint.
+FurtherOperation = Literal["dsolve", "sum", "product", "number_theory", "statistics", "convert", "plot"]
 OPERATION_HINTS = {
     "derive": "differentiate", "derivative": "differentiate", "diff": "differentiate", "d/dx": "differentiate",
     "integral": "integrate", "antiderivative": "integrate", "area": "integrate", "roots": "solve", "root": "solve",
@@ -37,33 +48,20 @@ OPERATION_HINTS = {
     "factorize": "factor", "factorise": "factor", "multiply": "expand", "reduce": "simplify", "det": "matrix",
     "determinant": "matrix", "inverse": "matrix", "inv": "matrix", "transpose": "matrix",
 }  # fmt: skip
-_VARIABLE_PREFERENCE = "xyztnuvwkmabc"
-
-
-class _Printer(StrPrinter):  # type: ignore[misc]
-    """SymPy's own notation; a text with decimals in it gets terminating fractions back as decimals."""
-
-    has_decimals = False
-
-    def _print_Rational(self, value: Any) -> str:
-        decimal = _terminating_decimal(value) if self.has_decimals else None
-        return decimal if decimal is not None else str(super()._print_Rational(value))
-
-    def _print_MatrixBase(self, matrix: Any) -> str:
-        rows = ", ".join("[" + ", ".join(self._print(value) for value in row) + "]" for row in matrix.tolist())
-        return f"[{rows}]"
-
-    _print_ImmutableDenseMatrix = _print_MatrixBase
 
 
 def symbolic_math(
-    operation: Operation,
+    operation: Literal[Operation, FurtherOperation],
     expression: str,
     variable: str = "",
     at: str = "",
     order: int = 0,
     lower: str = "",
     upper: str = "",
+    *,
+    to: str = "",
+    form: Form = "text",
+    steps: bool = False,
 ) -> str:
     """Exact mathematics by a computer algebra system.
 
@@ -71,7 +69,18 @@ def symbolic_math(
     commas: 2x + y = 5, x - y = 1. Matrices: [[1,2],[3,4]] with det, inv, transpose, trace, rank, rref, eigenvalues,
     + - * ^. Functions: sin cos tan asin acos atan sinh cosh tanh exp ln log(x, base) sqrt root(x, n) abs floor
     ceiling min max gcd lcm mod factorial binomial isprime nextprime divisors totient. `factor` of a whole number
-    gives its primes. Not covered: differential equations, sums with bounds, plots.
+    gives its primes.
+
+    Covered: `solve` takes equations, systems, and inequalities in one unknown. `dsolve` takes y'' + y = 0 or
+    dy/dx = x y, systems too, with conditions in at: y(0) = 1, y'(0) = 0. `sum` and `product` take bounds, oo too.
+    `number_theory`: factorint, primes(a, b), prime(n), primepi, modinv(a, m), powmod(a, b, m), crt([..], [..]), gcdex,
+    order, primitive_root, jacobi, mobius, divisor_count, divisor_sum, partitions, continued_fraction, and congruences
+    x = 2 mod 3, x = 3 mod 5. `statistics`: figures of a list, the line through two lists, binomial_pmf(k, n, p),
+    normal_cdf(x, mean, deviation) and the like. `convert`: 5 km/h to m/s. `plot`: functions of one variable, shown to
+    the reader of the trace and told in words.
+
+    Not covered: inequalities in several unknowns (use logic_solver), partial differential equations, numerical
+    simulation and anything with loops (use execute_python), LaTeX as input.
 
     Args:
         operation: what to do with the expression.
@@ -81,14 +90,19 @@ def symbolic_math(
         order: of the derivative (default 1), or the number of series terms (default 6).
         lower: lower bound of an integral.
         upper: upper bound of an integral.
+        to: the unit to convert to.
+        form: text, latex, or numeric for decimals.
+        steps: whether to explain a derivative or an integral step by step.
     """
-    expression = _without_function_name(expression)
+    if operation not in _RAW_OPERATIONS:
+        expression = without_function_name(expression)
     if operation == "integrate":
         expression = re.sub(r"\s*\bd[a-z]\s*$", "", expression)  # the `dx` of `2x dx`
-    reading = read(expression, variables=frozenset(_variable_names(variable)))
-    call = _Call(reading=reading, variable=variable, at=at, order=order, lower=lower, upper=upper)
+    call = Call(expression=expression, variable=variable, at=at, order=order, lower=lower, upper=upper, to=to)
     try:
-        return _OPERATIONS[operation](call)
+        text = form_of(call, form, _OPERATIONS[operation](call))
+        if steps:
+            text = "\n".join([*_steps(call, operation), f"result: {text}"])
     except ToolInputError:
         raise
     except NotImplementedError as error:
@@ -99,136 +113,27 @@ def symbolic_math(
         # SymPy reports what it cannot do by many classes; the model gets the first line of it as data.
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
         raise ToolInputError(f"{operation} failed: {reason}") from error
-
-
-class _Call:
-    """One call's arguments, read."""
-
-    def __init__(self, *, reading: Reading, variable: str, at: str, order: int, lower: str, upper: str) -> None:
-        self.reading = reading
-        self.variable_names = _variable_names(variable)
-        self.at, self.order, self.lower, self.upper = at.strip(), order, lower.strip(), upper.strip()
-
-    @property
-    def single(self) -> Any:
-        """The only part, which must be an expression; `y = …` and `f = …` stand for their right side."""
-        if len(self.reading.parts) != 1:
-            raise ToolInputError("give one expression, not several separated by commas")
-        return _expression_of(self.reading.parts[0])
-
-    @property
-    def variable(self) -> sympy.Symbol:
-        if len(self.variable_names) > 1:
-            raise ToolInputError("give one variable")
-        if self.variable_names:
-            return sympy.Symbol(self.variable_names[0])
-        symbols = set().union(*(part.free_symbols for part in self.reading.parts))
-        return _preferred(symbols)
-
-    def show(self, value: Any) -> str:
-        return _shown(value, has_decimals=self.reading.has_decimals)
-
-    def value_of(self, text: str, what: str) -> Any:
-        """A bound or a point: one expression, `x = 3` and `x -> 3` meaning 3."""
-        text = re.sub(r"^\s*[A-Za-z]\w*\s*(=|->|→)", "", text)
-        parts = read(text).parts
-        if len(parts) != 1 or not isinstance(parts[0], sympy.Expr):
-            raise ToolInputError(f"{what} must be one value, such as 0 or pi/2")
-        return parts[0]
-
-
-def _variable_names(variable: str) -> list[str]:
-    names = [name for name in re.split(r"[\s,;]+", variable.strip()) if name]
-    for name in names:
-        if not re.fullmatch(r"[A-Za-zα-ωΑ-Ω][A-Za-z0-9_]{0,31}", name):
-            raise ToolInputError(f"variable must be a name such as x, not {name[:40]!r}")
-    return names
-
-
-def _without_function_name(expression: str) -> str:
-    """`f(x) = x^2` means x^2."""
-    return re.sub(r"^\s*[A-Za-z]'{0,2}\s*\(\s*[A-Za-z]\s*\)\s*=(?!=)", "", expression)
-
-
-def _expression_of(part: Any) -> Any:
-    if isinstance(part, sympy.Equality) and part.lhs.is_Symbol and part.lhs not in part.rhs.free_symbols:
-        return part.rhs
-    if isinstance(part, sympy.MatrixBase):
-        raise ToolInputError("this is a matrix: use the operation matrix")
-    if not isinstance(part, sympy.Expr):
-        raise ToolInputError("give an expression, not an equation: use solve for equations")
-    return part
-
-
-def _preferred(symbols: set[sympy.Symbol]) -> sympy.Symbol:
-    if not symbols:
-        return sympy.Symbol("x")
-    for letter in _VARIABLE_PREFERENCE:
-        if sympy.Symbol(letter) in symbols:
-            return sympy.Symbol(letter)
-    return min(symbols, key=lambda symbol: str(symbol.name))
-
-
-# ---------------------------------------------------------------- printing
-
-
-def _terminating_decimal(value: Any) -> str | None:
-    denominator, places = int(value.q), 0
-    while denominator % 10 == 0:
-        denominator, places = denominator // 10, places + 1
-    for prime in (2, 5):
-        while denominator % prime == 0:
-            denominator, places = denominator // prime, places + 1
-    if denominator != 1 or not 0 < places <= DECIMAL_PLACES_MAX:
-        return None
-    scaled = abs(int(value.p)) * 10**places // int(value.q)
-    digits = str(scaled).rjust(places + 1, "0")
-    text = f"{digits[:-places]}.{digits[-places:]}".rstrip("0")
-    return f"-{text}" if value.p < 0 else text
-
-
-def _shown(value: Any, *, has_decimals: bool = False) -> str:
-    if isinstance(value, list | tuple | sympy.Tuple):
-        return "[" + ", ".join(_shown(item, has_decimals=has_decimals) for item in value) + "]"
-    if isinstance(value, dict):
-        pairs = (f"{key}: {_shown(item, has_decimals=has_decimals)}" for key, item in value.items())
-        return "{" + ", ".join(pairs) + "}"
-    if value in (sympy.true, sympy.false):
-        return "true" if value == sympy.true else "false"
-    if value.has(sympy.zoo, sympy.nan):
-        return "undefined"
-    for number in value.atoms(sympy.Rational):
-        if max(int(number.p).bit_length(), int(number.q).bit_length()) > RESULT_DIGITS_MAX * 3.3219:
-            digits = int(abs(int(number.p)).bit_length() * 0.30103) + 1
-            raise ToolInputError(f"the result has about {digits} digits, more than the {RESULT_DIGITS_MAX} shown")
-    printer = _Printer({"order": None})
-    printer.has_decimals = has_decimals
-    text = str(printer.doprint(value))
-    if len(text) > RESULT_CHARACTERS_MAX:
-        raise ToolInputError(f"the result has {len(text)} characters, more than the {RESULT_CHARACTERS_MAX} shown")
+    _show_more(call, operation)
     return text
 
 
-def _approximate(value: Any) -> str:
-    number = sympy.N(value, APPROXIMATE_DIGITS)
-    text = str(number)
-    return re.sub(r"(\.\d*?)0+(?=$|[eE*+ -])", lambda m: "" if m.group(1) == "." else m.group(1), text)
+def _steps(call: Call, operation: str) -> list[str]:
+    match operation:
+        case "differentiate":
+            return derivative_steps(call.single, call.variable, call.order or 1)
+        case "integrate":
+            return integral_steps(call.single, call.variable)
+    raise ToolInputError("steps are known for differentiate and integrate only")
 
 
-def _value_shown(value: Any, *, has_decimals: bool) -> str:
-    """An exact value; an irrational one also as a decimal."""
-    text = _shown(value, has_decimals=has_decimals)
-    if not isinstance(value, sympy.Expr) or not value.is_number or text == "undefined" or value.is_infinite:
-        return text
-    if value.is_Rational and not (has_decimals and "/" in text):
-        return text
-    if value == sympy.I * sympy.im(value) + sympy.re(value) and not value.is_real and _is_gaussian(value):
-        return text
-    return f"{text} ~ {_approximate(value)}"
-
-
-def _is_gaussian(value: Any) -> bool:
-    return bool(sympy.re(value).is_Rational and sympy.im(value).is_Rational)
+def _show_more(call: Call, operation: str) -> None:
+    """The formula and cheap steps for the trace. What fails here is left out: the answer stands without it."""
+    if not attachments.is_wanted() or not call.results or operation in _NO_FORMULA_OPERATIONS:
+        return
+    with contextlib.suppress(Exception):
+        attachments.attach("latex", "Formula", latex(call.results))
+        if operation == "differentiate":
+            attachments.attach("text", "Steps", "\n".join(_steps(call, operation)))
 
 
 # ---------------------------------------------------------------- operations
@@ -247,7 +152,7 @@ def _sorted_solutions(values: list[Any]) -> list[Any]:
         return sorted(values, key=sympy.default_sort_key)
 
 
-def _solve(call: _Call) -> str:
+def _solve(call: Call) -> str:
     parts = [part for part in call.reading.parts if part != sympy.true]
     if any(part == sympy.false for part in parts):
         return "no solution"
@@ -267,7 +172,7 @@ def _solve(call: _Call) -> str:
     return _solve_one(call, parts[0], variable)
 
 
-def _solve_one(call: _Call, equation: Any, variable: Any) -> str:
+def _solve_one(call: Call, equation: Any, variable: Any) -> str:
     difference = equation.lhs - equation.rhs if isinstance(equation, sympy.Equality) else equation
     if sympy.simplify(difference) == 0:
         return f"true for all {variable}"
@@ -293,13 +198,13 @@ def _solve_numerically(difference: Any, variable: Any) -> str:
         except (ValueError, ZeroDivisionError, TypeError, ArithmeticError):
             continue  # this start does not converge: the next may
         if root.is_real:
-            found.add(_approximate(0 if abs(root) < 1e-12 else root))
+            found.add(approximate(0 if abs(root) < 1e-12 else root))
     if not found:
         raise ToolInputError("no method is known to solve this equation")
     return "no closed form; numerically [" + ", ".join(sorted(found, key=float)) + "]"
 
 
-def _solve_inequality(call: _Call, parts: list[Any]) -> str:
+def _solve_inequality(call: Call, parts: list[Any]) -> str:
     variable = call.variable
     if set().union(*(part.free_symbols for part in parts)) != {variable}:
         raise ToolInputError("inequalities are solved for one unknown only")
@@ -312,7 +217,7 @@ def _solve_inequality(call: _Call, parts: list[Any]) -> str:
     return f"true for all {variable}" if solved == sympy.true else call.show(solved)
 
 
-def _solve_system(call: _Call, parts: list[Any]) -> str:
+def _solve_system(call: Call, parts: list[Any]) -> str:
     symbols = [sympy.Symbol(name) for name in call.variable_names] or sorted(
         set().union(*(part.free_symbols for part in parts)), key=lambda symbol: str(symbol.name)
     )
@@ -328,15 +233,15 @@ def _solve_system(call: _Call, parts: list[Any]) -> str:
     return call.show(ordered[0] if len(ordered) == 1 else ordered)
 
 
-def _simplify(call: _Call) -> str:
+def _simplify(call: Call) -> str:
     return call.show(sympy.simplify(call.single))
 
 
-def _expand(call: _Call) -> str:
+def _expand(call: Call) -> str:
     return call.show(sympy.expand(call.single))
 
 
-def _factor(call: _Call) -> str:
+def _factor(call: Call) -> str:
     expression = call.single
     if not expression.is_Integer:
         return call.show(sympy.factor(expression))
@@ -349,7 +254,7 @@ def _factor(call: _Call) -> str:
     return product if expression > 0 else f"-1 * {product}"
 
 
-def _differentiate(call: _Call) -> str:
+def _differentiate(call: Call) -> str:
     order = call.order or 1
     if not 1 <= order <= DERIVATIVE_ORDER_MAX:
         raise ToolInputError(f"order must be from 1 to {DERIVATIVE_ORDER_MAX}")
@@ -358,28 +263,25 @@ def _differentiate(call: _Call) -> str:
     if not call.at:
         return call.show(derivative)
     value = derivative.subs(variable, call.value_of(call.at, "at"))
-    return _value_shown(sympy.simplify(value), has_decimals=call.reading.has_decimals)
+    return call.show_value(sympy.simplify(value))
 
 
-def _integrate(call: _Call) -> str:
+def _integrate(call: Call) -> str:
     expression, variable = call.single, call.variable
     if bool(call.lower) != bool(call.upper):
         raise ToolInputError("give both lower and upper, or neither")
     if not call.lower:
-        result = sympy.integrate(expression, variable)
-        if result.has(sympy.Integral):
-            raise ToolInputError("no closed form of this integral is known")
-        return call.show(result)
+        return call.show(antiderivative(expression, variable))
     lower, upper = call.value_of(call.lower, "lower"), call.value_of(call.upper, "upper")
     result = sympy.integrate(expression, (variable, lower, upper))
     if not result.has(sympy.Integral):
-        return _value_shown(sympy.simplify(result), has_decimals=call.reading.has_decimals)
+        return call.show_value(sympy.simplify(result))
     if result.free_symbols:
         raise ToolInputError("no closed form of this integral is known")
-    return f"no closed form; numerically {_approximate(result)}"
+    return f"no closed form; numerically {approximate(result)}"
 
 
-def _limit(call: _Call) -> str:
+def _limit(call: Call) -> str:
     expression, variable = call.single, call.variable
     if not call.at:
         raise ToolInputError("give the point of the limit by at, such as 0 or oo")
@@ -395,13 +297,13 @@ def _limit(call: _Call) -> str:
     return f"does not exist: {_limit_shown(call, left)} from the left, {_limit_shown(call, right)} from the right"
 
 
-def _limit_shown(call: _Call, value: Any) -> str:
+def _limit_shown(call: Call, value: Any) -> str:
     if isinstance(value, sympy.AccumBounds) or value.has(sympy.Limit):
         return "does not exist"
-    return _value_shown(value, has_decimals=call.reading.has_decimals)
+    return call.show_value(value)
 
 
-def _series(call: _Call) -> str:
+def _series(call: Call) -> str:
     order = call.order or SERIES_ORDER_DEFAULT
     if not 1 <= order <= SERIES_ORDER_MAX:
         raise ToolInputError(f"order must be from 1 to {SERIES_ORDER_MAX}")
@@ -409,7 +311,7 @@ def _series(call: _Call) -> str:
     return call.show(sympy.series(call.single, call.variable, point, order))
 
 
-def _values_at(call: _Call) -> dict[sympy.Symbol, Any]:
+def _values_at(call: Call) -> dict[sympy.Symbol, Any]:
     if not call.at:
         return {}
     values: dict[sympy.Symbol, Any] = {}
@@ -424,13 +326,13 @@ def _values_at(call: _Call) -> dict[sympy.Symbol, Any]:
     return values
 
 
-def _evaluate(call: _Call) -> str:
+def _evaluate(call: Call) -> str:
     values = _values_at(call)
     shown = [_evaluated(call, part, values) for part in call.reading.parts]
     return shown[0] if len(shown) == 1 else "[" + ", ".join(shown) + "]"
 
 
-def _evaluated(call: _Call, part: Any, values: dict[sympy.Symbol, Any]) -> str:
+def _evaluated(call: Call, part: Any, values: dict[sympy.Symbol, Any]) -> str:
     if isinstance(part, sympy.MatrixBase):
         return call.show(part.subs(values))
     if part not in (sympy.true, sympy.false) and not isinstance(part, sympy.Tuple):
@@ -438,13 +340,13 @@ def _evaluated(call: _Call, part: Any, values: dict[sympy.Symbol, Any]) -> str:
             part = part.rhs if part.lhs.is_Symbol and part.lhs not in values else part
         missing = part.free_symbols - set(values)
         if missing:
-            name = _preferred(missing)
+            name = preferred(missing)
             raise ToolInputError(f"{name} has no value: give at, such as {name} = 3")
         _check_substitution(part, values)
         part = part.subs(values)
     if isinstance(part, sympy.Expr) and part.is_number and not part.is_Rational and not part.has(sympy.zoo, sympy.nan):
         part = sympy.simplify(part)
-    return _value_shown(part, has_decimals=call.reading.has_decimals or "." in call.at)
+    return call.show_value(part, has_decimals="." in call.at)
 
 
 def _check_substitution(part: Any, values: dict[sympy.Symbol, Any]) -> None:
@@ -459,7 +361,7 @@ def _check_substitution(part: Any, values: dict[sympy.Symbol, Any]) -> None:
             raise ToolInputError("the argument of a factorial is above 20000")
 
 
-def _matrix(call: _Call) -> str:
+def _matrix(call: Call) -> str:
     shown = []
     for part in call.reading.parts:
         if not isinstance(part, sympy.MatrixBase | sympy.Expr | sympy.Tuple):
@@ -468,7 +370,7 @@ def _matrix(call: _Call) -> str:
     return shown[0] if len(shown) == 1 else "[" + ", ".join(shown) + "]"
 
 
-_OPERATIONS: dict[str, Callable[[_Call], str]] = {
+_OPERATIONS: dict[str, Callable[[Call], str]] = {
     "solve": _solve,
     "simplify": _simplify,
     "expand": _expand,
@@ -479,4 +381,11 @@ _OPERATIONS: dict[str, Callable[[_Call], str]] = {
     "series": _series,
     "evaluate": _evaluate,
     "matrix": _matrix,
+    "dsolve": dsolve,
+    "sum": total,
+    "product": product,
+    "number_theory": number_theory,
+    "statistics": statistics,
+    "convert": convert,
+    "plot": plot,
 }

@@ -1,4 +1,4 @@
-"""What a model may write as arguments, thrown at the decoder and both parsers: nothing but `ToolInputError` comes out.
+"""What a model may write as arguments, thrown at the decoder and every parser: nothing but `ToolInputError` comes out.
 
     python -m tests.gpu_node.fuzz_tools [-runs=1000000]
 
@@ -16,8 +16,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FunctionType, ModuleType
 
-from gpu_node.tools import logic_grammar, maths_grammar, maths_lexer, registry
+from gpu_node.tools import (
+    logic_grammar,
+    logic_smtlib,
+    maths_equations,
+    maths_grammar,
+    maths_lexer,
+    maths_statistics,
+    maths_units,
+    registry,
+)
 from gpu_node.tools.errors import ToolInputError
+from gpu_node.tools.maths_call import Call
 from gpu_node.tools.registry import TOOLS, arguments_parse
 
 RUNS_DEFAULT = 1_000_000
@@ -35,6 +45,21 @@ FRAGMENTS = (
     ";", "(", ")", "((((", "[[1,2],[3,4]]", "[", "]", "det ", "inv", "'", '"', "\\", "\0", "\ud800", "\u202e", "\n", " ",
     "and", "or", "not", "xor", "implies", "if ", " then ", "Ann", "p", "q", "distinct(", "all different", "1 <= A <= 4",
     "factorial(10^9)", "gcd(", "oo - oo", "zoo", "nan", "1/0", "S(", "Symbol('x')", "E", "I", "i", "e^",
+)  # fmt: skip
+EQUATION_FRAGMENTS = (
+    "y'", "y''", "y'''''", "y'(x)", "y(x)", "y(0)", "dy/dx", "d^2y/dx^2", "d2y/dt2", "d^9y/dx^3", "y", "x", "t", " = ", "+",
+    "-", "*", "/", "^", "(", ")", ",", "sin(", "e^x", "2", "0.5", "'", "\u2019", "''", "C1", "y_diff1", "_diff", "d/dx", "i", "e",
+    f"__import__('os').system('{SENTINEL}')", "[", "]", "<", "!", "\\", "\0", "\ud800", " ", "9^9^9",
+)  # fmt: skip
+UNIT_FRAGMENTS = (
+    "5", "km", "m", "/", "s", "h", "^2", " per ", "hour", "kWh", "MJ", "in", "inch", "°C", "deg", "F", "K", "µm", "um", "GiB",
+    "(", ")", "*", "+", "-", "1e9", "1e999", "x", "e", "i", "mph", "[", "1, 2", "= ", "os.system(", "\0", "\ud800", " ", "²",
+)  # fmt: skip
+SCRIPT_FRAGMENTS = (
+    "(declare-const x Int)", "(assert (> x 1))", "(check-sat)", "(get-model)", "(set-option :smt.mbqi true)",
+    "(set-option :trace true)", "(set-option :trace_file_name \"x\")", "(set-option :smt.threads 9)", "(include \"/etc/passwd\")",
+    "(set-option :regular-output-channel \"x\")", "(check-sat-using smt)", "(", ")", "((", "))", ";", "\n", '"', "|", "| )",
+    "(exit)", "x", ":", "(echo \"(\")", "(set-option", " :timeout 0)", "(help)", "\0", "\ud800", "(push 9999999999)",
 )  # fmt: skip
 JSON_FRAGMENTS = (
     '{"code": "', '"}', '{"operation": "solve", "expression": "x"}', '{"constraints": ["p"]}', "[", "]", "{", "}", ",",
@@ -55,6 +80,40 @@ def logic_read(text: str) -> None:
         logic_grammar.read([text])
     except ToolInputError:
         pass
+    try:
+        logic_grammar.read(["x > 0"], objective=text)
+    except ToolInputError:
+        pass
+
+
+def equations_read(text: str) -> None:
+    given = {"variable": "", "order": 0, "lower": "", "upper": ""}
+    try:
+        maths_equations.Equations(Call(expression=text, at="", **given)).conditions("y(0) = 1")
+    except ToolInputError:
+        pass
+    try:
+        maths_equations.Equations(Call(expression="y' = y", at="", **given)).conditions(text)
+    except ToolInputError:
+        pass
+
+
+def units_read(text: str) -> None:
+    try:
+        maths_units.quantity(text)
+    except ToolInputError:
+        pass
+    try:
+        maths_statistics.values_of(text)
+    except ToolInputError:
+        pass
+
+
+def script_read(text: str) -> None:
+    try:
+        logic_smtlib.script_checked(text)
+    except ToolInputError:
+        pass
 
 
 def arguments_read(text: str) -> None:
@@ -69,7 +128,14 @@ def arguments_read(text: str) -> None:
             pass
 
 
-TARGETS = ((maths_read, FRAGMENTS), (logic_read, FRAGMENTS), (arguments_read, JSON_FRAGMENTS))
+TARGETS = (
+    (maths_read, FRAGMENTS),
+    (logic_read, FRAGMENTS),
+    (arguments_read, JSON_FRAGMENTS),
+    (equations_read, EQUATION_FRAGMENTS),
+    (units_read, UNIT_FRAGMENTS),
+    (script_read, SCRIPT_FRAGMENTS),
+)
 
 
 @contextmanager
@@ -132,7 +198,8 @@ def main() -> None:
                     sys.stdout.write(f"{number} inputs, none of them raised or ran\n")
                     sys.stdout.flush()
             return
-        for function in functions_of(maths_lexer, maths_grammar, logic_grammar, registry):
+        read = (maths_lexer, maths_grammar, maths_equations, maths_statistics, maths_units, logic_grammar, logic_smtlib)
+        for function in functions_of(*read, registry):
             atheris.instrument_func(function)
         arguments = sys.argv if any(a.startswith("-runs=") for a in sys.argv) else [*sys.argv, f"-runs={RUNS_DEFAULT}"]
 

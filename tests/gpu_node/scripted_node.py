@@ -11,7 +11,7 @@ import uvicorn
 
 from gpu_node.data.chat_format import special_ids
 from gpu_node.inference.scripted import Answer, Attempt, Call, Script, ScriptedBackend, Thought, byte_tokenizer
-from gpu_node.protocol.frames import ToolStatus
+from gpu_node.protocol.frames import ToolAttachment, ToolStatus
 from gpu_node.protocol.node import LoadedModel
 from gpu_node.protocol.run_spec import Message, RunSpec
 from gpu_node.reasoning.attempt import Reasoner
@@ -23,6 +23,7 @@ from gpu_node.server.node import Node, node_build
 from gpu_node.server.serve_command import KEEP_ALIVE_SECONDS
 
 MODEL = "svend-scripted"
+FORMULA = ToolAttachment(kind="latex", title="Formula", data="-2, 2")
 SOLVE = '{"operation": "solve", "expression": "x^2 - 4"}'
 SOLVED: Attempt = [
     Thought("I solve it."),
@@ -52,6 +53,7 @@ class TableOutcome:
     text: str
     wall_ms: float = 1.0
     is_truncated: bool = False
+    attachments: tuple[ToolAttachment, ...] = ()
 
 
 @dataclass
@@ -60,17 +62,21 @@ class TableTools:
 
     fence_tier: str = "none"
     calls: list[tuple[str, str]] = field(default_factory=list)
+    programs: list[list[str] | None] = field(default_factory=list)
 
     async def start(self) -> None: ...
 
     async def close(self) -> None: ...
 
-    async def call(self, name: str, arguments_json: str, *, timeout_seconds: float) -> TableOutcome:
+    async def call(
+        self, name: str, arguments_json: str, *, timeout_seconds: float, programs: list[str] | None = None
+    ) -> TableOutcome:
         self.calls.append((name, arguments_json))
+        self.programs.append(programs)
         if arguments_json == '"hang"':
             await asyncio.sleep(60)
         if arguments_json == SOLVE:
-            return TableOutcome(text="[-2, 2]")
+            return TableOutcome(text="[-2, 2]", attachments=(FORMULA,))
         return TableOutcome(status="error", text=f"error: arguments are not a JSON object: {arguments_json!r}")
 
 

@@ -21,7 +21,9 @@ class CountingTools:
 
     fence_tier = "test"
 
-    async def call(self, name: str, arguments_json: str, *, timeout_seconds: float) -> ToolOutcome:
+    async def call(
+        self, name: str, arguments_json: str, *, timeout_seconds: float, programs: list[str] | None = None
+    ) -> ToolOutcome:
         return ToolOutcome(status="ok", text="7")
 
 

@@ -23,7 +23,7 @@ from gpu_node.protocol.frames import (
 from gpu_node.protocol.run_spec import RunSpec
 from gpu_node.reasoning import attempt as attempt_module
 from gpu_node.reasoning.orchestrator import RunRefused
-from tests.gpu_node.scripted_node import MODEL, SOLVE, Cast, cast, completion_spec, spec
+from tests.gpu_node.scripted_node import FORMULA, MODEL, SOLVE, Cast, cast, completion_spec, spec
 
 
 async def events_of(cast_: Cast, spec_: RunSpec) -> tuple[list[RunEvent], list[Usage]]:
@@ -57,6 +57,7 @@ async def test_a_question_is_thought_call_result_thought_answer():
     [call], [result] = only(events, ToolCall), only(events, ToolResult)
     assert call.arguments == {"operation": "solve", "expression": "x^2 - 4"}
     assert result.text == "[-2, 2]"
+    assert result.attachments == [FORMULA]
     assert [step.kind for step in only(events, StepOpen)] == ["thought", "thought", "answer"]
     assert cast_.tools.calls == [("symbolic_math", SOLVE)]
     assert usage.completion_tokens == cast_.backend.num_generated
@@ -102,6 +103,16 @@ async def test_calls_are_limited():
     assert sum(result.status == "ok" for result in results) == 12
     assert "no tool calls are left" in results[-1].text
     assert finished.finish_reason == "length"  # the script ended without an answer
+
+
+async def test_the_calls_of_a_branch_share_the_programs_whose_variables_are_kept():
+    cast_ = cast()
+    await finish(cast_, spec("many calls", max_total_tokens=8000))
+    await finish(cast_, spec("Solve x^2 = 4"))
+    first, *others, of_another_run = cast_.tools.programs
+    assert first == []
+    assert all(programs is first for programs in others)
+    assert of_another_run is not first
 
 
 async def test_the_budget_stops_generation_exactly():

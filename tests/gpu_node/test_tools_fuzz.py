@@ -1,4 +1,4 @@
-"""20,000 inputs for the argument decoder and both parsers: no exception but `ToolInputError`, nothing runs."""
+"""20,000 inputs for the argument decoder and every parser: no exception but `ToolInputError`, nothing runs."""
 
 from collections.abc import Callable
 
@@ -7,15 +7,23 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from tests.gpu_node.fuzz_tools import (
+    EQUATION_FRAGMENTS,
     FRAGMENTS,
     JSON_FRAGMENTS,
+    SCRIPT_FRAGMENTS,
+    UNIT_FRAGMENTS,
     arguments_read,
+    equations_read,
     logic_read,
     maths_read,
+    script_read,
     sentinel_planted,
+    units_read,
 )
 
-NUM_INPUTS = {"maths": 8_000, "logic": 5_000, "arguments": 7_000}
+NUM_INPUTS = {
+    "maths": 7_200, "logic": 4_700, "arguments": 6_300, "equations": 500, "units": 500, "scripts": 800,
+}  # fmt: skip
 PIECES_MAX = 10
 
 
@@ -54,6 +62,21 @@ def test_the_parser_of_logic_raises_nothing_but_its_own_error() -> None:
 @pytest.mark.timeout(900)
 def test_the_decoder_of_arguments_raises_nothing_but_its_own_error() -> None:
     _thrown(arguments_read, JSON_FRAGMENTS, NUM_INPUTS["arguments"])
+
+
+@pytest.mark.timeout(900)
+def test_the_parser_of_differential_equations_raises_nothing_but_its_own_error() -> None:
+    _thrown(equations_read, EQUATION_FRAGMENTS, NUM_INPUTS["equations"])
+
+
+@pytest.mark.timeout(900)
+def test_the_parser_of_units_and_lists_raises_nothing_but_its_own_error() -> None:
+    _thrown(units_read, UNIT_FRAGMENTS, NUM_INPUTS["units"])
+
+
+@pytest.mark.timeout(900)
+def test_the_check_of_scripts_raises_nothing_but_its_own_error() -> None:
+    _thrown(script_read, SCRIPT_FRAGMENTS, NUM_INPUTS["scripts"])
 
 
 def test_the_inputs_are_as_many_as_it_says() -> None:

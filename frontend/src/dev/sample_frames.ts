@@ -179,6 +179,60 @@ export const puzzleEvents: RunEvent[] = [
   finished("Ann is a knight, Bob is a knave.", null),
 ];
 
+const PARABOLA = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 400" width="640" height="400" font-family="sans-serif" font-size="12" role="img"><rect x="0" y="0" width="640" height="400" fill="#ffffff"/><line x1="56" y1="283" x2="624" y2="283" stroke="#3f3f46" stroke-width="1"/><line x1="340" y1="20" x2="340" y2="364" stroke="#3f3f46" stroke-width="1"/><polyline points="${Array.from({ length: 41 }, (_, n) => `${56 + 14.2 * n},${(334 - 0.74 * (n - 20) ** 2).toFixed(1)}`).join(" ")}" fill="none" stroke="#1f5fae" stroke-width="2"/><text x="84" y="32" fill="#3f3f46">x**2 - 4</text></svg>`;
+
+export const figureEvents: RunEvent[] = [
+  started,
+  ...thought(1, "Draw it first, then find its slope.", 9),
+  {
+    type: "tool.call",
+    call_id: 1,
+    branch_id: 0,
+    name: "symbolic_math",
+    arguments: { operation: "plot", expression: "x^2 - 4", lower: "-5", upper: "5" },
+    raw: "",
+  },
+  {
+    type: "tool.result",
+    call_id: 1,
+    status: "ok",
+    text: "plotted x**2 - 4 for x from -5 to 5: least -4 at x = 0, greatest 21 at x = -5, zero near x = -2, 2",
+    wall_ms: 96.4,
+    is_truncated: false,
+    attachments: [{ kind: "svg", title: "Plot of x**2 - 4", data: PARABOLA }],
+  },
+  {
+    type: "tool.call",
+    call_id: 2,
+    branch_id: 0,
+    name: "symbolic_math",
+    arguments: { operation: "differentiate", expression: "x^2 sin(x)/(x + 1)" },
+    raw: "",
+  },
+  {
+    type: "tool.result",
+    call_id: 2,
+    status: "ok",
+    text: "x**2*cos(x)/(x + 1) - x**2*sin(x)/(x + 1)**2 + 2*x*sin(x)/(x + 1)",
+    wall_ms: 21.7,
+    is_truncated: false,
+    attachments: [
+      {
+        kind: "latex",
+        title: "Formula",
+        data: "\\frac{x^{2} \\cos{\\left(x \\right)}}{x + 1} - \\frac{x^{2} \\sin{\\left(x \\right)}}{\\left(x + 1\\right)^{2}} + \\frac{2 x \\sin{\\left(x \\right)}}{x + 1}",
+      },
+      {
+        kind: "text",
+        title: "Steps",
+        data: "d/dx [x**2*sin(x)/(x + 1)]: quotient rule, (u/v)' = (u' v - u v')/v^2\nd/dx [x**2*sin(x)]: product rule, (u v)' = u' v + u v'",
+      },
+    ],
+  },
+  ...answerStep("It is least at x = 0."),
+  finished("It is least at x = 0.", 0.91),
+];
+
 export function runOf(change: Partial<Run>): Run {
   return {
     id: "run_sample",

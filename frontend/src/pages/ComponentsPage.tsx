@@ -6,6 +6,7 @@ import { RunView } from "../ask/RunView";
 import {
   cubesEvents,
   cubesLive,
+  figureEvents,
   framesOf,
   puzzleEvents,
   repairEvents,
@@ -50,6 +51,11 @@ const STATES: State[] = [
     connection: { state: "reconnecting", attempt: 2 },
   },
   { name: "Finished, verified", run: runOf({ status: "finished" }), events: cubesEvents },
+  {
+    name: "With a figure, a formula and steps",
+    run: runOf({ question: "Where is x^2 - 4 least?" }),
+    events: figureEvents,
+  },
   {
     name: "A repaired call, a rejected answer, another try",
     run: runOf({ question: "Solve x^2 - 4 = 0." }),

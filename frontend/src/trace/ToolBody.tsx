@@ -3,6 +3,7 @@ import { useState } from "react";
 import { type CodeSpan, pythonSpans } from "../format/code";
 import { duration } from "../format/numbers";
 import { t } from "../strings";
+import { ToolAttachments } from "./ToolAttachments";
 import { callReadable } from "./tool_words";
 import type { ToolStep } from "./trace";
 
@@ -40,6 +41,7 @@ export function ToolBody({ step, fence }: { step: ToolStep; fence: string | null
       {result && (
         <div className={`border-t border-dashed border-line bg-sunk ${isOk ? "" : "text-reject"}`}>
           <Block label={t.trace.resultLabel} text={result.text || t.trace.noOutput} isPython={false} />
+          <ToolAttachments attachments={result.attachments ?? []} />
           {result.is_truncated && <p className="px-3.5 pb-3 text-sm text-soft">{t.trace.truncated}</p>}
         </div>
       )}

@@ -26,7 +26,7 @@ export function MathText({ text }: { text: string }) {
   );
 }
 
-function Formula({ latex }: { latex: string }) {
+export function Formula({ latex }: { latex: string }) {
   const element = useRef<HTMLSpanElement>(null);
   useEffect(() => {
     let isGone = false;
