@@ -14,6 +14,7 @@ from backend.model_registry import promotion_apis
 from backend.openai_api import apis as openai_api
 from backend.openai_api import catalog_apis, reason_apis
 from backend.runs import apis as runs
+from backend.runs import tool_apis
 
 urlpatterns: list[URLPattern | URLResolver] = [
     # accounts
@@ -41,6 +42,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/runs/<str:run_id>", runs.RunDetailApi.as_view()),
     path("api/runs/<str:run_id>/events", runs.RunEventsApi.as_view()),
     path("api/runs/<str:run_id>/cancel", runs.RunCancelApi.as_view()),
+    path("api/tools", tool_apis.ToolListApi.as_view()),
+    path("api/tools/<str:name>", tool_apis.ToolTrialApi.as_view()),
     path("api/conversations", chat.ConversationListApi.as_view()),
     path("api/conversations/<str:conversation_id>", chat.ConversationDetailApi.as_view()),
     path("api/conversations/<str:conversation_id>/runs", chat.ConversationRunsApi.as_view()),

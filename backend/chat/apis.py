@@ -11,7 +11,6 @@ from rest_framework.views import APIView
 from backend.accounts.callers import Caller
 from backend.chat.models import Conversation
 from backend.chat.services import (
-    ALL_TOOLS,
     CONVERSATIONS_PER_PAGE,
     Question,
     conversation_ask,
@@ -24,6 +23,7 @@ from backend.chat.services import (
 from backend.runs.apis import RunSerializer
 from backend.runs.models import Run
 from backend.runs.run_json import run_json
+from gpu_node.protocol.run_spec import BUILT_IN_TOOLS, TOOL_NAME_PATTERN, TOOLS_MAX
 
 
 class QuestionSerializer(serializers.Serializer[dict[str, Any]]):
@@ -31,7 +31,9 @@ class QuestionSerializer(serializers.Serializer[dict[str, Any]]):
     allow_tools = serializers.BooleanField(default=True)
     verify = serializers.BooleanField(default=False)
     model = serializers.CharField(default=None, allow_null=True)
-    tools = serializers.ListField(child=serializers.ChoiceField(ALL_TOOLS), default=list(ALL_TOOLS))
+    tools = serializers.ListField(
+        child=serializers.RegexField(TOOL_NAME_PATTERN), max_length=TOOLS_MAX, default=list(BUILT_IN_TOOLS)
+    )
 
 
 class FirstQuestionSerializer(QuestionSerializer):

@@ -12,7 +12,7 @@ from backend.chat.models import Conversation
 from backend.core.errors import ApplicationError, NotFound
 from backend.core.ids import conversation_id_make, id_is_valid
 from backend.model_registry.models import ModelVersion
-from backend.model_registry.services import model_resolve, nodes_for, snapshot_read
+from backend.model_registry.services import model_resolve, nodes_for, snapshot_read, tools_check
 from backend.runs.admission import advance_begin, prompt_bound_tokens, run_admit, run_bound_tokens
 from backend.runs.models import Run
 from backend.runs.services import RunRequest
@@ -20,7 +20,6 @@ from gpu_node.protocol.run_spec import QUESTION_BYTES_MAX, Message, RunSpec, Too
 
 TITLE_CHARS_MAX = 80
 CONVERSATIONS_PER_PAGE = 30
-ALL_TOOLS: tuple[ToolName, ...] = ("execute_python", "symbolic_math", "logic_solver")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +56,9 @@ def _run_request(*, conversation_id: str, question: Question, version: ModelVers
 
 def _version_ready(question: Question) -> ModelVersion:
     """Refuses an unknown model, or one without a node, before anything is written."""
-    version = model_resolve(snapshot_read(), question.model)
+    registry = snapshot_read()
+    version = model_resolve(registry, question.model)
+    tools_check(registry, question.tools, param="tools.{}")
     async_to_sync(nodes_for)(version.name)
     return version
 

@@ -6,6 +6,7 @@ they said in their last probe; when none is known to hold the version, they are 
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,7 @@ from backend.nodes.client import NodeAddress
 from backend.nodes.models import Node
 from backend.nodes.services import node_addresses, node_addresses_load, nodes_probe_shared
 from gpu_node.protocol.manifest import Manifest
+from gpu_node.protocol.run_spec import BUILT_IN_TOOLS
 
 # A promotion is seen by every process within this; short enough for an operator, long enough to cost nothing.
 SNAPSHOT_SECONDS = 2.0
@@ -57,6 +59,7 @@ class NodeView:
     is_closed: bool  # cordoned or draining: takes nothing new; what runs there goes on
     is_for_serving: bool
     models: frozenset[str]
+    tools: frozenset[str] = frozenset()
 
     @property
     def is_open(self) -> bool:
@@ -79,6 +82,11 @@ class Snapshot:
     def aliases_of(self, version: str) -> list[str]:
         return sorted(alias for alias, name in self.aliases.items() if name == version)
 
+    @property
+    def tools(self) -> frozenset[str]:
+        """What runs may call somewhere: the built-in tools, and what nodes add by plug-ins and MCP servers."""
+        return frozenset(BUILT_IN_TOOLS).union(*(node.tools for node in self.nodes))
+
     def has_ready_node(self, version: str) -> bool:
         return any(node.is_open and version in node.models for node in self.nodes)
 
@@ -94,6 +102,7 @@ def _node_view(node: Node) -> NodeView:
         is_closed=node.is_cordoned or node.is_draining or bool(info.get("is_draining", False)),
         is_for_serving=node.role != Node.Role.TRAIN,
         models=frozenset(model["version"] for model in info.get("models", [])),
+        tools=frozenset(info.get("tools", [])),
     )
 
 
@@ -176,6 +185,14 @@ def nodes_ready(registry: Snapshot, version: str, *, exclude: frozenset[str] = f
     """The open nodes that hold the version."""
     names = [n.name for n in registry.nodes if n.is_open and version in n.models and n.name not in exclude]
     return [registry.addresses[name] for name in names]
+
+
+def tools_check(registry: Snapshot, names: Sequence[str], *, param: str) -> None:
+    """Raises ApplicationError: no node has this tool; `param` is where the names stand, as in "tools[{}]"."""
+    for index, name in enumerate(names):
+        if name not in registry.tools:
+            message = f"Unknown tool {name[:64]!r}: use {', '.join(sorted(registry.tools))}."
+            raise ApplicationError(message, code="invalid_value", param=param.format(index))
 
 
 async def nodes_for(version: str, *, exclude: frozenset[str] = frozenset()) -> list[NodeAddress]:

@@ -23,6 +23,7 @@ from gpu_node.protocol.manifest import SignedManifest
 from gpu_node.protocol.node import HEARTBEAT_SECONDS, NodeError, NodeInfo
 from gpu_node.protocol.plan import Plan, PlanRequest, Preview, PreviewRequest
 from gpu_node.protocol.run_spec import RunSpec
+from gpu_node.protocol.tools import ToolList, ToolTrial, ToolTrialRequest
 
 CONNECT_TIMEOUT_SECONDS = 5.0  # nodes are near; only a machine under heavy load takes this long to accept
 CALL_TIMEOUT_SECONDS = 10.0  # PUT, DELETE, /info: they only enqueue or read
@@ -167,6 +168,15 @@ class NodeClient:
 
     async def preview(self, request: PreviewRequest) -> Preview:
         return await self._ask("POST", "/preview", Preview, body=request, timeout_seconds=PLAN_TIMEOUT_SECONDS)
+
+    # --- Tools
+
+    async def tools(self) -> ToolList:
+        return await self._ask("GET", "/tools", ToolList)
+
+    async def tool_try(self, *, name: str, request: ToolTrialRequest) -> ToolTrial:
+        seconds = request.timeout_seconds + CALL_TIMEOUT_SECONDS
+        return await self._ask("POST", f"/tools/{name}", ToolTrial, body=request, timeout_seconds=seconds)
 
     # --- Models and drain
 

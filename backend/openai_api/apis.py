@@ -29,7 +29,7 @@ from gpu_node.protocol.run_spec import RunSpec, Search
 async def chat_completions(request: Request) -> HttpResponseBase:
     body = body_parse(request, ChatBody)
     body.check()
-    version = await version_ready(body.model)
+    version = await version_ready(body.model, tools=body.svend.tool_names, param="svend.tools[{}]")
     spec = _chat_spec(body, version)
     admitted = await run_begin(request, surface=Run.Surface.CHAT, question=_last_question(spec), spec=spec)
     run_id, created = admitted.run.id, int(admitted.run.created_at.timestamp())

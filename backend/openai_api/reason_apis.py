@@ -39,7 +39,7 @@ from gpu_node.protocol.run_spec import Message, RunSpec, Search
 async def reason(request: Request) -> HttpResponseBase:
     body = body_parse(request, ReasonBody)
     body.check()
-    version = await version_ready(body.model)
+    version = await version_ready(body.model, tools=body.tool_names)
     spec = await _reason_spec(body, version)
     admitted = await run_begin(request, surface=Run.Surface.REASON, question=body.question, spec=spec)
     if body.background:

@@ -10,8 +10,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from backend.core.errors import ApplicationError
 from gpu_node.protocol.run_spec import (
+    BUILT_IN_TOOLS,
     MESSAGES_MAX,
     STOP_STRINGS_MAX,
+    TOOLS_MAX,
     TOTAL_TOKENS_MAX,
     ClientTool,
     Message,
@@ -19,7 +21,6 @@ from gpu_node.protocol.run_spec import (
     ToolName,
 )
 
-ALL_TOOLS: list[ToolName] = ["execute_python", "symbolic_math", "logic_solver"]
 COMPLETION_TOKENS_DEFAULT = 256  # of a raw continuation without `max_tokens`; OpenAI's 16 cuts every answer
 
 
@@ -50,14 +51,14 @@ class StreamOptions(Body):
 class SvendOptions(Body):
     """The request key `svend`: what only we can do."""
 
-    tools: bool | list[ToolName] = True
+    tools: bool | Annotated[list[ToolName], Field(max_length=TOOLS_MAX)] = True
     verify: bool = False
     search: Search | None = None
 
     @property
     def tool_names(self) -> list[ToolName]:
         if isinstance(self.tools, bool):
-            return ALL_TOOLS if self.tools else []
+            return list(BUILT_IN_TOOLS) if self.tools else []
         return self.tools
 
 
@@ -225,7 +226,7 @@ class CompletionBody(OpenAiBody):
 class ReasonBody(Sampled):
     question: Annotated[Text, Field(min_length=1)]
     allow_tools: bool = True
-    tools: list[ToolName] | None = None
+    tools: Annotated[list[ToolName], Field(max_length=TOOLS_MAX)] | None = None
     verify: bool = False
     search: Search | None = None
     max_total_tokens: Tokens | None = None
@@ -237,7 +238,7 @@ class ReasonBody(Sampled):
     def tool_names(self) -> list[ToolName]:
         if not self.allow_tools:
             return []
-        return ALL_TOOLS if self.tools is None else self.tools
+        return list(BUILT_IN_TOOLS) if self.tools is None else self.tools
 
     def check(self) -> None:
         search_check(self.search, "search.strategy")

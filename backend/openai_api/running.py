@@ -6,7 +6,7 @@ Idempotency-Key (its sender means to come back for the answer) or ran in the bac
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +20,7 @@ from backend.metering.idempotency import request_sha256
 from backend.metering.limits import limits_settle
 from backend.metering.services import InsufficientFunds
 from backend.model_registry.models import ModelVersion
-from backend.model_registry.services import model_resolve, nodes_for, snapshot
+from backend.model_registry.services import model_resolve, nodes_for, snapshot, tools_check
 from backend.openai_api.door import Request, sse
 from backend.runs.admission import Admitted, run_admit
 from backend.runs.advance import advance_spawn
@@ -46,9 +46,14 @@ PASSING_CODES = frozenset(
 )
 
 
-async def version_ready(name: str | None) -> ModelVersion:
-    """The version that `name` means, with a node that answers for it. Raises ModelNotFound, ModelNotReady."""
-    version = model_resolve(await snapshot(), name)
+async def version_ready(name: str | None, *, tools: Sequence[str] = (), param: str = "tools[{}]") -> ModelVersion:
+    """The version that `name` means, with a node that answers for it.
+
+    Raises ModelNotFound, ModelNotReady; ApplicationError: a tool that no node has.
+    """
+    registry = await snapshot()
+    version = model_resolve(registry, name)
+    tools_check(registry, tools, param=param)
     await nodes_for(version.name)
     return version
 

@@ -241,6 +241,7 @@ export interface NodeInfo {
   devices: Device[];
   fence_tier: string;
   models: LoadedModel[];
+  tools: string[];
   running_runs: string[];
   runs_max: number;
   running_jobs: RunningJob[];

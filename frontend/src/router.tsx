@@ -74,6 +74,11 @@ const tree = root.addChildren([
     }),
     createRoute({
       getParentRoute: () => shell,
+      path: "/tools",
+      component: lazyRouteComponent(() => import("./pages/ToolsPage"), "ToolsPage"),
+    }),
+    createRoute({
+      getParentRoute: () => shell,
       path: "/admin",
       beforeLoad: () => {
         throw redirect({ to: "/admin/jobs" });

@@ -27,7 +27,7 @@ from gpu_node.protocol.frames import (
     ToolResult,
     VerifierScore,
 )
-from gpu_node.protocol.run_spec import Message, RunSpec, ToolName
+from gpu_node.protocol.run_spec import BUILT_IN_TOOLS, Message, RunSpec
 from gpu_node.reasoning.orchestrator import Orchestrator, RunRefused
 
 RUNS_AT_ONCE = 32  # in flight; the engine batches them, waits for tools overlap
@@ -37,7 +37,6 @@ CRITIC_TEMPERATURE = 1.0  # samples for the critic's AUC must be wrong often eno
 TEXT_TOLD_MAX = 500  # characters of a question or an answer in the list of problems
 PROBLEMS_TRACED_MAX = 1_000  # the first ones keep how they were answered, to be looked at beside another model's
 CRITIC_SEED_OFFSET = 500_000  # their problems are none of the benchmark's
-ALL_TOOLS: list[ToolName] = ["execute_python", "symbolic_math", "logic_solver"]
 
 Mode = Literal["own", "held_out", "no_tools", "critic"]
 
@@ -238,7 +237,7 @@ async def ask(
     spec = RunSpec(
         model=orchestrator.model,
         messages=[Message(role="user", content=problem.question)],
-        tools=ALL_TOOLS if tools else [],
+        tools=list(BUILT_IN_TOOLS) if tools else [],
         verify=verify,
         max_total_tokens=TOTAL_TOKENS,
         max_completion_tokens=COMPLETION_TOKENS,

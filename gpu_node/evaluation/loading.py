@@ -3,6 +3,7 @@
 Tool results are remembered by their arguments, because the benchmark asks the same calls again and again.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from gpu_node.inference.critic import TorchCritic
 from gpu_node.inference.engine import TorchEngine
 from gpu_node.inference.threads import threads_set
 from gpu_node.model.checkpoint import load_checkpoint
+from gpu_node.protocol.run_spec import ClientTool
 from gpu_node.reasoning.attempt import Reasoner
 from gpu_node.reasoning.orchestrator import Orchestrator
 from gpu_node.reasoning.text_stream import TokenBytes
@@ -31,6 +33,9 @@ class RememberingTools:
     @property
     def fence_tier(self) -> str:
         return self.executor.fence_tier
+
+    def described(self, names: Collection[str]) -> list[ClientTool]:
+        return self.executor.described(names)
 
     async def call(
         self, name: str, arguments_json: str, *, timeout_seconds: float, programs: list[str] | None = None

@@ -34,6 +34,7 @@ class NodeInfo(Wire):
     devices: list[Device]
     fence_tier: str  # "namespaces", "landlock", "chroot", "gvisor", or "none": then tools are refused
     models: list[LoadedModel]
+    tools: list[str] = []  # what runs may call, whether or not the fence holds just now
     running_runs: list[str]
     runs_max: int
     running_jobs: list[RunningJob] = []

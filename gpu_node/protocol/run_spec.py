@@ -3,7 +3,7 @@
 It names no user and no money: `max_total_tokens` is all that the node learns of the budget.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -15,7 +15,13 @@ STOP_STRINGS_MAX = 4  # OpenAI's limit
 TOTAL_TOKENS_MAX = 1_000_000
 
 Role = Literal["system", "user", "assistant", "tool"]
-ToolName = Literal["execute_python", "symbolic_math", "logic_solver"]
+# One of BUILT_IN_TOOLS, or a plug-in's or an MCP server's tool of the node, which refuses a name that it has not.
+TOOL_NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$"
+ToolName = Annotated[str, Field(pattern=TOOL_NAME_PATTERN)]
+BUILT_IN_TOOLS: tuple[ToolName, ...] = ("execute_python", "symbolic_math", "logic_solver")
+TOOLS_MAX = 32  # of one run
+# A tool that is not built in is described to the model in a turn of its own, in at most so many bytes.
+TOOL_DESCRIPTION_BYTES_MAX = 4_096
 SearchStrategy = Literal["none", "auto", "majority", "best_of_n", "beam", "mcts"]
 
 
@@ -48,7 +54,7 @@ class RunSpec(Wire):
     model: str
     messages: list[Message] = Field(default=[], max_length=MESSAGES_MAX)
     prompt: str | list[int] | None = None  # kind="completion": text, or token ids
-    tools: list[ToolName] = []  # the tools the model may call; empty = none
+    tools: list[ToolName] = Field(default=[], max_length=TOOLS_MAX)  # the tools the model may call; empty = none
     client_tools: list[ClientTool] = Field(default=[], max_length=64)
     verify: bool = False
     search: Search = Search()

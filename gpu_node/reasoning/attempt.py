@@ -24,7 +24,7 @@ from gpu_node.protocol.frames import (
     ToolResult,
     ToolStatus,
 )
-from gpu_node.protocol.run_spec import RunSpec
+from gpu_node.protocol.run_spec import ClientTool, RunSpec
 from gpu_node.reasoning.budget import Budget
 from gpu_node.reasoning.scoring import Scorer
 from gpu_node.reasoning.tool_call_parser import CallFound, Part, StepBegin, StepEnd, StepIds, ToolCallParser, TurnEnd
@@ -54,6 +54,9 @@ class ToolCaller(Protocol):
 
     @property
     def fence_tier(self) -> str: ...
+
+    def described(self, names: Collection[str]) -> list[ClientTool]:
+        """What the model must be told of those of these tools that it was not trained with. KeyError: unknown."""
 
     async def call(
         self, name: str, arguments_json: str, *, timeout_seconds: float, programs: list[str] | None = None

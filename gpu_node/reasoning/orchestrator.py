@@ -25,7 +25,7 @@ from gpu_node.protocol.frames import (
     Usage,
     VerifierScore,
 )
-from gpu_node.protocol.run_spec import RunSpec
+from gpu_node.protocol.run_spec import ClientTool, RunSpec
 from gpu_node.reasoning.attempt import Attempt, Reasoner
 from gpu_node.reasoning.budget import Budget
 from gpu_node.reasoning.scoring import Scorer
@@ -91,8 +91,9 @@ class Orchestrator:
         tokenizer = self.reasoner.tokenizer
         if spec.kind == "reason":
             has_tools = bool(spec.tools or spec.client_tools)
+            described = [*self._tools_described(spec), *spec.client_tools]
             try:
-                return encode_prompt(tokenizer, spec.messages, tools_allowed=has_tools, client_tools=spec.client_tools)
+                return encode_prompt(tokenizer, spec.messages, tools_allowed=has_tools, client_tools=described)
             except (KeyError, TypeError) as error:
                 raise RunRefused("invalid_spec", f"a message's tool_calls are malformed: {error!r}") from error
         if isinstance(spec.prompt, str):
@@ -101,6 +102,12 @@ class Orchestrator:
         if not ids or any(not 0 <= token_id < len(self.token_bytes) for token_id in ids):
             raise RunRefused("invalid_spec", f"prompt ids must be 1 or more ids in 0..{len(self.token_bytes) - 1}")
         return ids
+
+    def _tools_described(self, spec: RunSpec) -> list[ClientTool]:
+        try:
+            return self.reasoner.tools.described(spec.tools)
+        except KeyError as error:
+            raise RunRefused("unknown_tool", f"this node has no tool {error.args[0]!r}") from error
 
 
 @dataclass(kw_only=True)

@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gpu_node.server import jobs_api, models_api, openai_routes, plans_api, runs_api
+from gpu_node.server import jobs_api, models_api, openai_routes, plans_api, runs_api, tools_api
 from gpu_node.server.http import SecretRequired, refusal
 from gpu_node.server.node import Node
 
@@ -29,7 +29,14 @@ def app_build(node: Node, *, secret: str) -> Starlette:
             await node.close()
 
     app = Starlette(
-        routes=[*runs_api.ROUTES, *jobs_api.ROUTES, *models_api.ROUTES, *plans_api.ROUTES, *openai_routes.ROUTES],
+        routes=[
+            *runs_api.ROUTES,
+            *jobs_api.ROUTES,
+            *models_api.ROUTES,
+            *plans_api.ROUTES,
+            *tools_api.ROUTES,
+            *openai_routes.ROUTES,
+        ],
         middleware=[Middleware(SecretRequired, secret=secret)] if secret else [],
         exception_handlers={**runs_api.EXCEPTION_HANDLERS, HTTPException: _not_found, Exception: _failed},
         lifespan=lifespan,

@@ -21,6 +21,7 @@ STATUS = {
     "unauthorized": 401,
     "unknown_run": 404,
     "unknown_job": 404,
+    "unknown_tool": 404,
     "unknown_checkpoint": 404,
     "not_found": 404,
     "model_not_loaded": 404,

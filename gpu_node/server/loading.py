@@ -18,7 +18,15 @@ from gpu_node.tools.executor import ToolExecutor
 from gpu_node.training.folder_manifest import manifest_of
 
 
-def node_scripted(*, script: Path, state: Path, name: str, model: str, runs_max: int = RUNS_MAX) -> Node:
+def node_scripted(
+    *,
+    script: Path,
+    state: Path,
+    name: str,
+    model: str,
+    runs_max: int = RUNS_MAX,
+    tools: ToolExecutor | None = None,
+) -> Node:
     """A node without weights that plays `script` and really calls the tools."""
     tokenizer = byte_tokenizer()
     backend = ScriptedBackend(tokenizer, script_load(script))
@@ -31,7 +39,7 @@ def node_scripted(*, script: Path, state: Path, name: str, model: str, runs_max:
         vocab_size=tokenizer.get_vocab_size(),
         manifest_sha256=hashlib.sha256(script.read_bytes()).hexdigest(),
     )
-    tools = ToolExecutor()
+    tools = tools or ToolExecutor()
     reasoner = Reasoner(backend=backend, tokenizer=tokenizer, special=special_ids(tokenizer), tools=tools)
     orchestrator = Orchestrator(reasoner=reasoner, model=model, token_bytes=TokenBytes(tokenizer))
     return node_build(

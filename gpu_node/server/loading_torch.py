@@ -26,10 +26,17 @@ from gpu_node.tools.executor import ToolExecutor
 
 
 def node_from_checkpoint(
-    *, folder: Path, verifier_folder: Path | None, state: Path, name: str, model: str, runs_max: int = RUNS_MAX
+    *,
+    folder: Path,
+    verifier_folder: Path | None,
+    state: Path,
+    name: str,
+    model: str,
+    runs_max: int = RUNS_MAX,
+    tools: ToolExecutor | None = None,
 ) -> Node:
     """Raises FileNotFoundError and ValueError: a folder that is no checkpoint of ours."""
-    tools = ToolExecutor()
+    tools = tools or ToolExecutor()
     models = [served_from_checkpoint(folder, version=model, manifest_sha256=manifest_sha256(folder), tools=tools)]
     if verifier_folder is not None:
         # The critic reads the reasoner's ids, so both must have been trained with the same tokenizer.

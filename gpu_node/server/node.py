@@ -20,6 +20,7 @@ from typing import Protocol
 
 from gpu_node.protocol.job_spec import JobSpec, TrainSpec
 from gpu_node.protocol.node import Device, LoadedModel, NodeInfo
+from gpu_node.protocol.tools import ToolDescription
 from gpu_node.reasoning.attempt import ToolCaller
 from gpu_node.reasoning.orchestrator import Orchestrator, RunRefused
 from gpu_node.server.job_service import JOBS_MAX, JobService
@@ -39,6 +40,7 @@ logger = logging.getLogger(__name__)
 class Tools(ToolCaller, Protocol):
     async def start(self) -> None: ...
     async def close(self) -> None: ...
+    def descriptions(self) -> list[ToolDescription]: ...
 
 
 @dataclass(kw_only=True)
@@ -75,6 +77,7 @@ class Node:
             devices=self.devices,
             fence_tier=self.tools.fence_tier,
             models=self.models,
+            tools=[tool.name for tool in self.tools.descriptions()],
             running_runs=self.runs.running(),
             runs_max=self.runs.runs_max,
             running_jobs=self.jobs.running(),

@@ -20,12 +20,11 @@ from starlette.routing import Route
 from gpu_node.protocol.frames import Frame, frame_parse
 from gpu_node.protocol.node import HEARTBEAT_SECONDS
 from gpu_node.protocol.projector import ChatChunks, RunProjection, TextChunks, chat_completion, text_completion
-from gpu_node.protocol.run_spec import ClientTool, Message, RunSpec, ToolName
+from gpu_node.protocol.run_spec import BUILT_IN_TOOLS, ClientTool, Message, RunSpec
 from gpu_node.reasoning.orchestrator import RETRIES_MAX, RunRefused
 from gpu_node.server.http import STATUS, body_read
 from gpu_node.server.node import Node
 
-ALL_TOOLS: list[ToolName] = ["execute_python", "symbolic_math", "logic_solver"]
 COMPLETION_TOKENS_DEFAULT = 256  # of a raw continuation; OpenAI's 16 cuts every answer
 GONE_CHECK_SECONDS = 0.25  # who asked without a stream and left is noticed within this
 
@@ -115,7 +114,7 @@ class _ChatRequest(_Request):
         return RunSpec(
             **self.common(node),
             messages=[message.to_wire() for message in self.messages],
-            tools=ALL_TOOLS if self.svend.tools and not client_tools else [],
+            tools=list(BUILT_IN_TOOLS) if self.svend.tools and not client_tools else [],
             client_tools=client_tools,
             verify=self.svend.verify,
             max_completion_tokens=self.max_completion_tokens or self.max_tokens,

@@ -25,6 +25,8 @@ from gpu_node.server.job_service import JOBS_MAX
 from gpu_node.server.loading import node_scripted
 from gpu_node.server.node import Node
 from gpu_node.server.run_service import RUNS_MAX
+from gpu_node.tools.executor import ToolExecutor
+from gpu_node.tools.plugins import PluginUnusable, tools_all
 
 CONNECTIONS_MAX = 2048  # readers and askers together
 GRACE_SECONDS = 3
@@ -56,7 +58,7 @@ def serve_command(arguments: list[str]) -> int:
             node = _node(options)
             node.jobs.jobs_max = options.jobs_max
             node.has_lasting_jobs = not options.jobs_end_with_node
-        except (FileNotFoundError, ValueError) as error:
+        except (FileNotFoundError, ValueError, PluginUnusable) as error:
             print(f"serve: {error}", file=sys.stderr)
             return EXIT_USAGE
         return asyncio.run(_serve(node, options, secret))
@@ -76,6 +78,9 @@ def _parser() -> argparse.ArgumentParser:
     secret.add_argument("--secret-env", help="the environment variable that holds the node's secret")
     secret.add_argument("--secret-file", type=Path, help="the file that holds the node's secret")
     parser.add_argument("--name", default="local", help="the node's name in /info")
+    parser.add_argument(
+        "--mcp-servers", type=Path, help="JSON list of MCP servers whose tools runs may call (docs/tools)"
+    )
     parser.add_argument("--runs-max", type=int, default=RUNS_MAX, help="runs at work at once; more are queued")
     parser.add_argument("--jobs-max", type=int, default=JOBS_MAX, help="jobs at once; 0: this node takes none")
     parser.add_argument(
@@ -121,6 +126,16 @@ def _lock(state: Path) -> IO[str] | None:
     return file
 
 
+def _tools(options: argparse.Namespace) -> ToolExecutor:
+    """Raises McpConfigBad, PluginUnusable."""
+    tools_all()
+    if options.mcp_servers is None:
+        return ToolExecutor()
+    from gpu_node.tools.mcp_servers import McpServer, mcp_config_read  # the client: half a second of imports
+
+    return ToolExecutor(mcp_servers=[McpServer(config) for config in mcp_config_read(options.mcp_servers)])
+
+
 def _node(options: argparse.Namespace) -> Node:
     if options.script is not None:
         return node_scripted(
@@ -129,6 +144,7 @@ def _node(options: argparse.Namespace) -> Node:
             name=options.name,
             model=options.model_name or "svend-scripted",
             runs_max=options.runs_max,
+            tools=_tools(options),
         )
     from gpu_node.server.loading_torch import node_from_checkpoint  # torch: seconds, and not needed for a script
 
@@ -139,6 +155,7 @@ def _node(options: argparse.Namespace) -> Node:
         name=options.name,
         model=options.model_name or options.model_path.resolve().name,
         runs_max=options.runs_max,
+        tools=_tools(options),
     )
 
 

@@ -4,21 +4,29 @@
 to repair. Where no fence holds on this machine, every call is answered `unavailable`; nothing ever runs unfenced.
 """
 
+import asyncio
 import json
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from gpu_node.protocol.frames import ToolAttachment, ToolStatus
+from gpu_node.protocol.run_spec import ClientTool
+from gpu_node.protocol.tools import ToolDescription, ToolLimits
 from gpu_node.tools.attachment_check import attachments_passed
+from gpu_node.tools.confinement import ADDRESS_SPACE_BYTES
 from gpu_node.tools.errors import ToolInputError
 from gpu_node.tools.execute_python import joined
 from gpu_node.tools.fence_pool import OUTPUT_BYTES_KEPT, FencePool, GuestAnswer, PoolBusy
 from gpu_node.tools.fence_selftest import FenceChoice, fence_choose
+from gpu_node.tools.plugins import tools_all
 from gpu_node.tools.registry import Tool, arguments_parse, error_text, tool_find
 from gpu_node.tools.sandbox import FenceUnavailable, Tier
+
+if TYPE_CHECKING:
+    from gpu_node.tools.mcp_servers import McpServer, McpTool
 
 TIMEOUT_SECONDS_DEFAULT = 10.0  # one call's wall time: below what a person waits, above Z3's own 4 s
 TIMEOUT_SECONDS_MAX = 60.0  # what a caller may ask for
@@ -50,21 +58,29 @@ class ToolExecutor:
         *,
         concurrent_calls_max: int | None = None,
         choose_fence: Callable[[int], Awaitable[FenceChoice]] = fence_choose,
+        mcp_servers: Sequence["McpServer"] = (),
     ) -> None:
         # More calls at once than cores make all of them slow, and each may take its gigabyte.
         self._concurrent_calls_max = concurrent_calls_max or max(2, os.cpu_count() or 1)
         self._choose_fence = choose_fence
         self._pool: FencePool | None = None
         self._unavailable_reason = "the node's tools are not started"
+        self._mcp_servers = tuple(mcp_servers)
 
     @property
     def fence_tier(self) -> FenceTier:
         return self._pool.way.tier if self._pool is not None else "none"
 
     async def start(self) -> None:
-        """Tests the fence and warms zygotes up. Does not raise where no fence holds: calls then say so."""
+        """Tests the fence and warms zygotes up. Does not raise where no fence holds: calls then say so.
+
+        Raises:
+            PluginUnusable: an installed plug-in cannot be a tool.
+        """
         if self._pool is not None:
             return
+        tools_all()
+        await asyncio.gather(*(server.start() for server in self._mcp_servers))
         choice = await self._choose_fence(self._concurrent_calls_max)
         if choice.pool is None:
             self._unavailable_reason = choice.reason
@@ -76,6 +92,7 @@ class ToolExecutor:
     async def close(self) -> None:
         pool, self._pool = self._pool, None
         self._unavailable_reason = "the node is stopping"
+        await asyncio.gather(*(server.close() for server in self._mcp_servers))
         if pool is not None:
             await pool.close()
 
@@ -91,9 +108,11 @@ class ToolExecutor:
 
         `programs` are those of the run so far whose variables are kept; a program that is to keep its own is added.
         """
+        if (remote := self._mcp_find(name)) is not None:
+            return await _mcp_call(*remote, arguments_json, _seconds_checked(timeout_seconds))
         arguments: dict[str, Any] | None = None
         try:
-            tool = tool_find(name)
+            tool = tool_find(name, tools_all())
             arguments = arguments_parse(arguments_json)
             validated = tool.arguments_validate(arguments)
             if is_keeping := bool(validated.get("keep_variables")):
@@ -118,7 +137,7 @@ class ToolExecutor:
         if pool is None:
             return ToolOutcome(status="unavailable", text=error_text(f"{tool.name} is unavailable on this node"))
         try:
-            answer = await pool.call(tool.name, request, timeout_seconds=timeout_seconds)
+            answer = await pool.call(tool.target or tool.name, request, timeout_seconds=timeout_seconds)
         except PoolBusy:
             return ToolOutcome(status="busy", text=error_text("the tools are busy: try again"))
         except FenceUnavailable as error:
@@ -126,10 +145,69 @@ class ToolExecutor:
             return ToolOutcome(status="unavailable", text=error_text(f"{tool.name} is unavailable on this node"))
         return outcome_of(answer, timeout_seconds)
 
+    def _mcp_find(self, name: str) -> "tuple[McpServer, McpTool] | None":
+        return next(((server, server.tools[name]) for server in self._mcp_servers if name in server.tools), None)
+
+    def described(self, names: Collection[str]) -> list[ClientTool]:
+        """What the model must be told of those of these tools that it was not trained with.
+
+        Raises:
+            KeyError: the node has no such tool; its argument is the name.
+        """
+        known = {tool.name: tool for tool in self.descriptions()}
+        wanted = [known[name] for name in names]
+        return [
+            ClientTool(name=tool.name, description=tool.description, parameters=tool.parameters)
+            for tool in wanted
+            if tool.source != "built-in"
+        ]
+
+    def descriptions(self) -> list[ToolDescription]:
+        """Every tool of this node, for people and for the backend."""
+        fenced = [
+            ToolDescription(
+                name=tool.name,
+                description=tool.description,
+                parameters=tool.parameters,
+                source=tool.source,
+                fence_tier=self.fence_tier,
+                is_available=self._pool is not None,
+                unavailable_reason=self.unavailable_reason,
+                limits=ToolLimits(
+                    wall_seconds=TIMEOUT_SECONDS_DEFAULT,
+                    memory_bytes=ADDRESS_SPACE_BYTES,
+                    output_bytes=OUTPUT_BYTES_KEPT,
+                    calls_at_once=self._concurrent_calls_max,
+                ),
+            )
+            for tool in tools_all().values()
+        ]
+        return [*fenced, *(tool for server in self._mcp_servers for tool in server.descriptions())]
+
     @property
     def unavailable_reason(self) -> str:
         """Why the tier is `none`, for `/info` and `make doctor`."""
         return self._unavailable_reason if self._pool is None else ""
+
+
+async def _mcp_call(server: "McpServer", tool: "McpTool", arguments_json: str, seconds: float) -> ToolOutcome:
+    from gpu_node.tools.mcp_servers import McpUnavailable  # the client: loaded where a server is configured
+
+    try:
+        arguments = arguments_parse(arguments_json)
+    except ToolInputError as error:
+        return ToolOutcome(status="error", text=_printable(error_text(str(error))))
+    try:
+        answer = await server.call(tool, arguments, timeout_seconds=seconds)
+    except McpUnavailable as error:
+        return ToolOutcome(status="unavailable", text=_printable(error_text(str(error))), arguments=arguments)
+    return ToolOutcome(
+        status="timeout" if answer.is_timeout else "error" if answer.is_error else "ok",
+        text=_printable(error_text(answer.text) if answer.is_error else answer.text),
+        wall_ms=round(answer.wall_ms, 1),
+        is_truncated=answer.is_truncated,
+        arguments=arguments,
+    )
 
 
 def programs_checked(programs: list[str], code: str) -> list[str]:

@@ -101,8 +101,8 @@ def _called(tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
             sys.stdout.flush()
             status = "memory" if error.startswith("MemoryError") else "error" if error else "ok"
             return {"status": status, "text": error}
-        module = importlib.import_module(f"gpu_node.tools.{tool}")
-        return {"status": "ok", "text": getattr(module, tool)(**arguments)}
+        module, _, function = tool.partition(":") if ":" in tool else (f"gpu_node.tools.{tool}", "", tool)
+        return {"status": "ok", "text": getattr(importlib.import_module(module), function)(**arguments)}
     except ToolInputError as error:
         return {"status": "refused", "text": str(error)}
     except MemoryError:

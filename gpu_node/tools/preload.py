@@ -8,6 +8,7 @@ import contextlib
 import importlib
 import pkgutil
 import sys
+from collections.abc import Sequence
 from types import ModuleType
 
 _TOOLS = ("execute_python", "symbolic_math", "logic_solver")
@@ -50,9 +51,12 @@ def _walk(package: ModuleType) -> None:
             _walk(module)
 
 
-def preload(*, everything: bool) -> None:
+def preload(*, everything: bool, plugins: Sequence[str] = ()) -> None:
+    """`plugins` are modules that the operator installed; one that cannot be imported ends the zygote and says why."""
     for tool in _TOOLS:
         importlib.import_module(f"gpu_node.tools.{tool}")
+    for plugin in plugins:
+        importlib.import_module(plugin)
     for library in (*_LIBRARIES, *_USUAL):
         importlib.import_module(library)
     # SymPy imports much only when first used: 100 ms that every call would pay.

@@ -12,7 +12,7 @@ import re
 import typing
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import ErrorDetails
@@ -42,6 +42,8 @@ class Tool:
     # (keyword-only parameters, `further` choices) work as well and stand in the schema.
     parameters_told: tuple[str, ...] = ()
     further: frozenset[str] = frozenset()
+    source: Literal["built-in", "plug-in"] = "built-in"
+    target: str = ""  # "module:function" as a guest finds it; empty: this folder's module of the tool's name
 
     def arguments_validate(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments as the function takes them.
@@ -101,10 +103,12 @@ def tool_run(name: str, arguments: Mapping[str, Any]) -> ToolReply:
     return ToolReply(is_error=False, text=text)
 
 
-def tool_find(name: str) -> Tool:
-    if name not in TOOLS:
-        raise ToolInputError(f"unknown tool {name[:40]!r}: use {', '.join(TOOLS)}")
-    return TOOLS[name]
+def tool_find(name: str, tools: Mapping[str, Tool] | None = None) -> Tool:
+    """The tool of this name, of this repository's where no others are given. Raises ToolInputError."""
+    known = TOOLS if tools is None else tools
+    if name not in known:
+        raise ToolInputError(f"unknown tool {name[:40]!r}: use {', '.join(known)}")
+    return known[name]
 
 
 def arguments_parse(text: str) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from typing import Literal
 
 from gpu_node.tools.confinement import GUEST_TMP, GUEST_UID, TMP_BYTES, ZYGOTE_PROC
 from gpu_node.tools.gvisor import bundle_write, runsc_command, runsc_path
+from gpu_node.tools.plugins import plugin_modules
 
 Tier = Literal["namespaces", "landlock", "chroot", "gvisor"]
 Identity = Literal["slot", "mapped", "same"]
@@ -135,7 +136,7 @@ def _interpreter() -> Path:
 def _library_folders() -> list[tuple[Path, str]]:
     """Packages and the shared libraries that wheels put beside them (`numpy.libs`)."""
     found: list[tuple[Path, str]] = []
-    for name in _LIBRARIES:
+    for name in (*_LIBRARIES, *sorted({plugin.package for plugin in plugin_modules()})):
         spec = importlib.util.find_spec(name)
         if spec is None or not (spec.submodule_search_locations or spec.origin):
             raise FenceUnavailable(f"the package {name!r} is not installed")
@@ -268,6 +269,7 @@ def zygote_start(way: FenceWay, slot: int) -> ZygoteProcess:
     uid = SLOT_UID_FIRST + slot % SLOT_UIDS if way.identity == "slot" else None
     config: dict[str, object] = {
         "tier": way.tier, "uid": uid, "parent": 0, "readable": [], "root": "", "landlock_abi_max": LANDLOCK_ABI_MAX,
+        "plugins": [plugin.module for plugin in plugin_modules()],
     }  # fmt: skip
     if way.tier == "namespaces":
         return _start(bwrap_command(way.identity), {}, config, None)

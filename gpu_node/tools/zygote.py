@@ -41,6 +41,7 @@ class _Config:
     readable: list[str]  # Landlock's
     root: str  # chroot's
     landlock_abi_max: int
+    plugins: list[str]  # modules to import beforehand
 
 
 def _confine(config: _Config) -> None:
@@ -276,7 +277,7 @@ def _memory_ready(proc: str) -> list[Stretch]:
 def main() -> Guest:
     config = _Config(**json.loads(sys.argv[1]))
     _only_control(config.control_fd)
-    preload(everything=config.tier in ("landlock", "chroot"))
+    preload(everything=config.tier in ("landlock", "chroot"), plugins=config.plugins)
     stretches = []
     if config.tier != "gvisor":  # where neither can be asked
         proc = confinement.ZYGOTE_PROC if config.tier == "namespaces" else "/proc"

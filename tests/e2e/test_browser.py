@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.model, pytest.mark.timeout(180)]
 DERIVATIVE = "What is the derivative of x^3 + 2x?"
 PASSWORD = "a long and quiet word 7"
 ANSWER_MS = 30_000
-PAGES = {"ask": "/", "history": "/history", "keys": "/keys", "usage": "/usage", "models": "/models"}
+PAGES = {"ask": "/", "history": "/history", "keys": "/keys", "usage": "/usage", "models": "/models", "tools": "/tools"}
 
 
 def _code_from_mail(product: Product, address: str) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +13,9 @@ from gpu_node.data.chat_format import special_ids
 from gpu_node.inference.scripted import Answer, Attempt, Call, Script, ScriptedBackend, Thought, byte_tokenizer
 from gpu_node.protocol.frames import ToolAttachment, ToolStatus
 from gpu_node.protocol.node import LoadedModel
-from gpu_node.protocol.run_spec import Message, RunSpec
-from gpu_node.reasoning.attempt import Reasoner
+from gpu_node.protocol.run_spec import ClientTool, Message, RunSpec
+from gpu_node.protocol.tools import ToolDescription
+from gpu_node.reasoning.attempt import Reasoner, ToolCaller
 from gpu_node.reasoning.orchestrator import Orchestrator
 from gpu_node.reasoning.text_stream import TokenBytes
 from gpu_node.reasoning.verifier import Thresholds
@@ -68,6 +69,12 @@ class TableTools:
 
     async def close(self) -> None: ...
 
+    def descriptions(self) -> list[ToolDescription]:
+        return []
+
+    def described(self, names: Collection[str]) -> list[ClientTool]:
+        return []
+
     async def call(
         self, name: str, arguments_json: str, *, timeout_seconds: float, programs: list[str] | None = None
     ) -> TableOutcome:
@@ -98,6 +105,14 @@ class Cast:
     orchestrator: Orchestrator
     backend: ScriptedBackend
     tools: TableTools
+
+
+def orchestrator_of(script: Script, tools: ToolCaller) -> Orchestrator:
+    """A scripted model with these tools, without a critic."""
+    tokenizer = byte_tokenizer()
+    backend, token_bytes = ScriptedBackend(tokenizer, script), TokenBytes(tokenizer)
+    reasoner = Reasoner(backend=backend, tokenizer=tokenizer, special=special_ids(tokenizer), tools=tools)
+    return Orchestrator(reasoner=reasoner, model=MODEL, token_bytes=token_bytes)
 
 
 def cast(*, seconds_per_token: float = 0.0, has_critic: bool = True) -> Cast:

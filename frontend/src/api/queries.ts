@@ -12,6 +12,8 @@ import type {
   Page,
   Run,
   RunEvents,
+  Tool,
+  ToolTrial,
   UsageRun,
   UsageSummary,
 } from "./types";
@@ -39,6 +41,15 @@ export const modelsQuery = queryOptions({
   queryFn: () => request<Model[]>("GET", "/api/models"),
   staleTime: 60_000,
 });
+
+export const toolsQuery = queryOptions({
+  queryKey: ["tools"],
+  queryFn: () => request<Tool[]>("GET", "/api/tools"),
+  staleTime: 60_000,
+});
+
+export const toolTry = (name: string, args: string) =>
+  request<ToolTrial>("POST", `/api/tools/${encodeURIComponent(name)}`, { arguments: args });
 
 export const keysQuery = queryOptions({
   queryKey: ["keys"],

@@ -714,6 +714,38 @@ export interface paths {
         patch: operations["api_schedules_partial_update"];
         trace?: never;
     };
+    "/api/tools": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["api_tools_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tools/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["api_tools_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/usage/runs": {
         parameters: {
             query?: never;
@@ -757,6 +789,11 @@ export interface components {
             rollback_to: string | null;
             /** @description The version that becomes it when a node is ready. */
             waiting: string | null;
+        };
+        Attachment: {
+            kind: string;
+            data: string;
+            title: string;
         };
         Attempt: {
             epoch: number;
@@ -904,7 +941,7 @@ export interface components {
              *       "logic_solver"
              *     ]
              */
-            tools: components["schemas"]["ToolsEnum"][];
+            tools: string[];
             /** @description Made by the client: a repeat is harmless. */
             id?: string | null;
         };
@@ -1507,7 +1544,7 @@ export interface components {
              *       "logic_solver"
              *     ]
              */
-            tools: components["schemas"]["ToolsEnum"][];
+            tools: string[];
         };
         /** @description One measurement: `n` problems, the share right with tools, its 95 % interval, and what was asked. */
         Report: {
@@ -1698,6 +1735,13 @@ export interface components {
             /** Format: double */
             interval_high: number;
         };
+        /**
+         * @description * `built-in` - built-in
+         *     * `plug-in` - plug-in
+         *     * `mcp` - mcp
+         * @enum {string}
+         */
+        SourceEnum: "built-in" | "plug-in" | "mcp";
         SpecPreset: {
             name: string;
             kind: string;
@@ -1726,13 +1770,41 @@ export interface components {
             deployments: components["schemas"]["Deployment"][];
             reports: components["schemas"]["Report"][];
         };
-        /**
-         * @description * `execute_python` - execute_python
-         *     * `symbolic_math` - symbolic_math
-         *     * `logic_solver` - logic_solver
-         * @enum {string}
-         */
-        ToolsEnum: "execute_python" | "symbolic_math" | "logic_solver";
+        Tool: {
+            name: string;
+            description: string;
+            /** @description JSON schema */
+            parameters: {
+                [key: string]: unknown;
+            };
+            source: components["schemas"]["SourceEnum"];
+            /** @description of an MCP tool */
+            server: string;
+            /** @description empty: outside the fence */
+            fence_tier: string;
+            is_available: boolean;
+            unavailable_reason: string;
+            limits: components["schemas"]["ToolLimits"];
+        };
+        ToolLimits: {
+            /** Format: double */
+            wall_seconds: number;
+            memory_bytes: number | null;
+            output_bytes: number;
+            calls_at_once: number;
+        };
+        ToolTrial: {
+            status: string;
+            text: string;
+            /** Format: double */
+            wall_ms: number;
+            is_truncated: boolean;
+            attachments: components["schemas"]["Attachment"][];
+        };
+        ToolTrialInputSerializer: {
+            /** @description JSON text, as a model would write it */
+            arguments: string;
+        };
         Transition: {
             from_status: string;
             to_status: string;
@@ -3046,6 +3118,50 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Schedule"];
+                };
+            };
+        };
+    };
+    api_tools_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tool"][];
+                };
+            };
+        };
+    };
+    api_tools_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ToolTrialInputSerializer"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolTrial"];
                 };
             };
         };

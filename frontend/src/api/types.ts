@@ -2,7 +2,7 @@
  * The shapes of /api that the pages read: the generated schema's, made exact where the schema can only say
  * "object" or "string" (frames, reasons, what a model's card holds).
  */
-import type { Frame, RunFinished, Usage } from "../protocol.gen";
+import type { Frame, RunFinished, ToolResult, Usage } from "../protocol.gen";
 import type { components } from "./schema.gen";
 
 type Schemas = components["schemas"];
@@ -18,6 +18,9 @@ export type Run = Omit<Schemas["Run"], "finish_reason" | "usage"> & {
 export interface RunEvents extends Omit<Schemas["Frames"], "frames"> {
   frames: Frame[];
 }
+
+export type Tool = Omit<Schemas["Tool"], "parameters"> & { parameters: Record<string, unknown> };
+export type ToolTrial = Omit<ToolResult, "type" | "call_id">;
 
 export type Me = Schemas["MeOutput"];
 export type Ask = Pick<Schemas["FirstQuestion"], "question" | "allow_tools" | "verify" | "id">;

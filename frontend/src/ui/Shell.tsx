@@ -85,6 +85,7 @@ function Sidebar({ me }: { me: Me | undefined }) {
         <NavLink to="/keys" label={t.nav.keys} />
         <NavLink to="/usage" label={t.nav.usage} alsoUnder={["/runs/"]} />
         <NavLink to="/models" label={t.nav.models} />
+        <NavLink to="/tools" label={t.nav.tools} />
         <a href="/docs" className={`${NAV} text-soft hover:text-ink`}>
           {t.nav.docs}
         </a>
