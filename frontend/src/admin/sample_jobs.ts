@@ -121,7 +121,8 @@ export function nodeOf(changes: Partial<NodeRow> = {}): NodeRow {
       journal_id: "j1",
       versions: { svend: "0.1.0", torch: "2.13.0", python: "3.11.9" },
       devices: [{ kind: "cuda", name: "RTX A6000", memory_bytes: 48_000_000_000 }],
-      fence_tier: "bubblewrap",
+      fence_tier: "namespaces",
+      tools: ["execute_python", "symbolic_math", "logic_solver"],
       models: [
         {
           version: "svend-nano",
