@@ -23,6 +23,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/me", metering.MeApi.as_view()),
     path("api/keys", metering.KeysApi.as_view()),
     path("api/keys/<str:api_key_id>", metering.KeyApi.as_view()),
+    path("api/spend-cap", metering.SpendCapApi.as_view()),
     path("api/usage/summary", metering.UsageSummaryApi.as_view()),
     path("api/usage/runs", metering.UsageRunsApi.as_view()),
     # model_registry, runs, chat

@@ -17,6 +17,7 @@ from celery import Celery  # noqa: E402
 from django.conf import settings  # noqa: E402
 
 from backend.core.queue import (  # noqa: E402
+    TASK_ALERTS_MAIL,
     TASK_DEPLOYMENTS_ADVANCE,
     TASK_FOLLOW_NODES,
     TASK_GC_CHECKPOINTS,
@@ -37,6 +38,7 @@ RUNS_SWEEP_SECONDS = 5.0
 HOLDS_SWEEP_SECONDS = 30.0
 NODES_PROBE_SECONDS = 10.0
 DEPLOYMENTS_ADVANCE_SECONDS = 5.0
+ALERTS_MAIL_SECONDS = 10.0
 LEDGER_CHECK_SECONDS = 600.0  # it reads whole tables
 PLACE_JOBS_SECONDS = 5.0  # a doorbell comes first; this is for what is due, and for doorbells that were lost
 FOLLOW_NODES_SECONDS = 2.0  # a tick follows for 20 s; the ticks between find every journal taken and go home
@@ -69,6 +71,7 @@ app.conf.update(
     beat_schedule={
         "runs_sweep": {"task": TASK_RUNS_SWEEP, "schedule": RUNS_SWEEP_SECONDS, "options": _TICK},
         "holds_sweep": {"task": TASK_HOLDS_SWEEP, "schedule": HOLDS_SWEEP_SECONDS, "options": _TICK},
+        "alerts_mail": {"task": TASK_ALERTS_MAIL, "schedule": ALERTS_MAIL_SECONDS, "options": _TICK},
         "ledger_check": {"task": TASK_LEDGER_CHECK, "schedule": LEDGER_CHECK_SECONDS, "options": _TICK},
         "deployments_advance": {
             "task": TASK_DEPLOYMENTS_ADVANCE,

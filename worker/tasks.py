@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from backend.core.queue import (
+    TASK_ALERTS_MAIL,
     TASK_DEPLOYMENTS_ADVANCE,
     TASK_FOLLOW_NODES,
     TASK_GC_CHECKPOINTS,
@@ -21,6 +22,7 @@ from backend.core.queue import (
 )
 from backend.core.realtime import connections_close
 from backend.jobs import checkpoints, follow, orders, sweep
+from backend.metering.caps import alerts_mail
 from backend.metering.idempotency import idempotency_sweep
 from backend.metering.ledger_check import ledger_check_alarm
 from backend.metering.services import holds_sweep
@@ -68,6 +70,11 @@ def sweep_holds() -> None:
 @app.task(name=TASK_LEDGER_CHECK)
 def check_ledger() -> None:
     ledger_check_alarm()
+
+
+@app.task(name=TASK_ALERTS_MAIL)
+def mail_alerts() -> None:
+    alerts_mail()
 
 
 @app.task(name=TASK_NODES_PROBE)

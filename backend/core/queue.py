@@ -26,6 +26,7 @@ TASK_FOLLOW_NODES = "worker.follow_nodes"
 TASK_SWEEP_ATTEMPTS = "worker.sweep_attempts"
 TASK_GC_CHECKPOINTS = "worker.gc_checkpoints"
 TASK_DEPLOYMENTS_ADVANCE = "worker.deployments_advance"
+TASK_ALERTS_MAIL = "worker.alerts_mail"
 TASK_NAMES = frozenset(
     {
         TASK_RUN_ADVANCE,
@@ -38,6 +39,7 @@ TASK_NAMES = frozenset(
         TASK_SWEEP_ATTEMPTS,
         TASK_GC_CHECKPOINTS,
         TASK_DEPLOYMENTS_ADVANCE,
+        TASK_ALERTS_MAIL,
     }
 )
 

@@ -14,6 +14,7 @@ from backend.accounts.callers import Caller
 from backend.accounts.models import Account, ApiKey, User
 from backend.accounts.services import api_key_create, api_key_revoke
 from backend.core.errors import NotAllowed
+from backend.metering.caps import CAP_NANO_USD_MAX, account_cap_read, account_cap_set, key_cap_set
 from backend.metering.services import DEFAULT_PRICE, balance_read, price_read
 from backend.metering.statements import (
     DAYS_DEFAULT,
@@ -27,7 +28,6 @@ from backend.metering.statements import (
 )
 
 KEY_NAME_CHARS_MAX = 80
-CAP_NANO_USD_MAX = 10**15  # a million dollars a month
 
 
 def caller_of(request: Request) -> Caller:
@@ -77,6 +77,7 @@ class KeyOutput(serializers.Serializer[ApiKey]):
     last_used_model = serializers.CharField()
     spent_month_nano_usd = serializers.IntegerField(default=0)
     monthly_cap_nano_usd = serializers.IntegerField(allow_null=True)
+    cap_percent_reached = serializers.IntegerField(default=0, help_text="50, 80 or 100: the highest threshold told")
     revoked_at = serializers.DateTimeField(allow_null=True)
 
 
@@ -88,6 +89,19 @@ def _may_manage_keys(caller: Caller) -> None:
     """A person may; a key may only with the scope `admin`, else a leaked key could make itself successors."""
     if caller.api_key_id is not None and "admin" not in caller.scopes:
         raise NotAllowed("API keys are managed by a signed-in person or a key with the scope 'admin'.")
+
+
+class CapInput(serializers.Serializer[Any]):
+    monthly_cap_nano_usd = serializers.IntegerField(
+        min_value=0, max_value=CAP_NANO_USD_MAX, allow_null=True, help_text="null: no cap"
+    )
+
+
+def _cap_given(request: Request) -> int | None:
+    given = CapInput(data=request.data)
+    given.is_valid(raise_exception=True)
+    cap: int | None = given.validated_data["monthly_cap_nano_usd"]
+    return cap
 
 
 class KeysApi(APIView):
@@ -132,6 +146,37 @@ class KeyApi(APIView):
         _may_manage_keys(caller)
         api_key_revoke(account_id=caller.account_id, api_key_id=api_key_id)
         return Response(status=204)
+
+    @extend_schema(request=CapInput, responses=KeyOutput)
+    def patch(self, request: Request, api_key_id: str) -> Response:
+        caller = caller_of(request)
+        _may_manage_keys(caller)
+        cap = _cap_given(request)
+        key_cap_set(account_id=caller.account_id, api_key_id=api_key_id, monthly_cap_nano_usd=cap)
+        key = next(key for key in keys_with_spending(account_id=caller.account_id) if key.id == api_key_id)
+        return Response(KeyOutput(key).data)
+
+
+class SpendCapApi(APIView):
+    class Output(serializers.Serializer[Any]):
+        monthly_cap_nano_usd = serializers.IntegerField(allow_null=True)
+        spent_nano_usd = serializers.IntegerField()
+        held_nano_usd = serializers.IntegerField()
+        percent_reached = serializers.IntegerField(help_text="50, 80 or 100: the highest threshold told; else 0")
+        resets_on = serializers.DateField()
+
+    @extend_schema(operation_id="spend_cap_read", responses=Output)
+    def get(self, request: Request) -> Response:
+        caller = caller_of(request)
+        caller.require("usage")
+        return Response(self.Output(account_cap_read(caller.account_id)).data)
+
+    @extend_schema(operation_id="spend_cap_set", request=CapInput, responses=Output)
+    def put(self, request: Request) -> Response:
+        caller = caller_of(request)
+        _may_manage_keys(caller)
+        cap = account_cap_set(account_id=caller.account_id, monthly_cap_nano_usd=_cap_given(request))
+        return Response(self.Output(cap).data)
 
 
 class UsageSummaryApi(APIView):

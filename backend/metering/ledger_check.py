@@ -42,6 +42,15 @@ CLAIMS = {
         SELECT format('run %s: %s n$', run_id, cost_nano_usd) FROM metering_usagerecord
         WHERE cost_nano_usd <> CASE WHEN is_billable
             THEN (prompt_tokens + completion_tokens) * price_nano_usd_per_token ELSE 0 END""",
+    "an account's month is the sum of its runs": """
+        SELECT format('%s: %s spent + %s held, runs %s + %s', b.account_id, b.month_spent_nano_usd,
+                      b.month_held_nano_usd, r.spent, r.held)
+        FROM metering_balance b LEFT JOIN LATERAL (
+            SELECT coalesce(sum(u.cost_nano_usd), 0) spent,
+                   coalesce(sum(h.amount_nano_usd) FILTER (WHERE h.is_open), 0) held
+            FROM metering_hold h LEFT JOIN metering_usagerecord u ON u.run_id = h.run_id
+            WHERE h.account_id = b.account_id AND h.month = b.month) r ON true
+        WHERE b.month IS NOT NULL AND (b.month_spent_nano_usd <> r.spent OR b.month_held_nano_usd <> r.held)""",
     "revenue is the cost of all runs": """
         SELECT format('revenue %s n$, usage %s n$', r.s, u.s) FROM
             (SELECT coalesce(sum(e.amount_nano_usd), 0) s FROM metering_ledgerentry e

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from backend.accounts.models import ApiKey
 from backend.core.errors import ApplicationError
+from backend.metering.caps import key_alerts
 from backend.metering.models import Hold, KeyMonth, UsageRecord
 from backend.metering.signals import run_questions_wanted
 
@@ -117,7 +118,9 @@ def keys_with_spending(*, account_id: str) -> list[ApiKey]:
     spent = dict(
         KeyMonth.objects.filter(api_key__account_id=account_id, month=month).values_list("api_key_id", "spent_nano_usd")
     )
+    told = key_alerts(account_id)
     for key in keys:
+        key.cap_percent_reached = told.get((key.id, key.monthly_cap_nano_usd or 0), 0)  # type: ignore[attr-defined]
         key.spent_month_nano_usd = spent.get(key.id, 0)  # type: ignore[attr-defined]
     return keys
 
