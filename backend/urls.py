@@ -6,9 +6,11 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from backend.accounts import apis as accounts
 from backend.chat import apis as chat
 from backend.console import apis as console
+from backend.console import money_apis
 from backend.core import pages
 from backend.jobs import apis as jobs
 from backend.metering import apis as metering
+from backend.metering import statement_apis
 from backend.model_registry import apis as model_registry
 from backend.model_registry import promotion_apis
 from backend.openai_api import apis as openai_api
@@ -26,6 +28,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/spend-cap", metering.SpendCapApi.as_view()),
     path("api/usage/summary", metering.UsageSummaryApi.as_view()),
     path("api/usage/runs", metering.UsageRunsApi.as_view()),
+    path("api/statement", statement_apis.StatementApi.as_view()),
+    path("api/statement.csv", statement_apis.StatementCsvApi.as_view()),
     # model_registry, runs, chat
     path("api/models", model_registry.ModelListApi.as_view()),
     path("api/models/<str:name>", model_registry.ModelDetailApi.as_view()),
@@ -65,6 +69,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/artifacts", jobs.DataFilesApi.as_view()),
     path("api/artifacts/<str:sha256>", jobs.DataFileApi.as_view()),
     # console
+    path("api/console/customers", money_apis.CustomerListApi.as_view()),
+    path("api/console/customers/<str:account_id>", money_apis.CustomerApi.as_view()),
+    path("api/console/customers/<str:account_id>/grants", money_apis.CustomerGrantsApi.as_view()),
+    path("api/console/prices", money_apis.PriceListApi.as_view()),
+    path("api/console/proof", money_apis.ProofApi.as_view()),
+    path("api/console/audit", money_apis.AuditListApi.as_view()),
+    path("api/console/audit.csv", money_apis.AuditCsvApi.as_view()),
     path("api/nodes", console.NodeListApi.as_view()),
     path("api/nodes/start-lines", console.NodeStartLinesApi.as_view()),
     path("api/nodes/<str:node_name>", console.NodeDetailApi.as_view()),

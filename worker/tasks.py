@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
+from backend.console.proof import proof_alarm
 from backend.core.queue import (
     TASK_ALERTS_MAIL,
     TASK_DEPLOYMENTS_ADVANCE,
@@ -24,7 +25,6 @@ from backend.core.realtime import connections_close
 from backend.jobs import checkpoints, follow, orders, sweep
 from backend.metering.caps import alerts_mail
 from backend.metering.idempotency import idempotency_sweep
-from backend.metering.ledger_check import ledger_check_alarm
 from backend.metering.services import holds_sweep
 from backend.model_registry.rollout import deployment_advance
 from backend.nodes.client import sessions_close
@@ -69,7 +69,7 @@ def sweep_holds() -> None:
 
 @app.task(name=TASK_LEDGER_CHECK)
 def check_ledger() -> None:
-    ledger_check_alarm()
+    proof_alarm()
 
 
 @app.task(name=TASK_ALERTS_MAIL)

@@ -14,13 +14,17 @@ from backend.accounts.callers import Caller
 from backend.accounts.models import Account, ApiKey, User
 from backend.accounts.services import api_key_create, api_key_revoke
 from backend.core.errors import NotAllowed
+from backend.core.ids import ID_CHARS_MAX
 from backend.metering.caps import CAP_NANO_USD_MAX, account_cap_read, account_cap_set, key_cap_set
+from backend.metering.models import MODEL_NAME_CHARS_MAX
 from backend.metering.services import DEFAULT_PRICE, balance_read, price_read
 from backend.metering.statements import (
     DAYS_DEFAULT,
     RUNS_PAGE_MAX,
+    UsageFilter,
     has_asked,
     keys_with_spending,
+    models_used,
     month_start,
     spent_since,
     usage_by_day,
@@ -179,8 +183,22 @@ class SpendCapApi(APIView):
         return Response(self.Output(cap).data)
 
 
+class UsageFilterInput(serializers.Serializer[Any]):
+    key = serializers.CharField(
+        required=False, allow_blank=True, max_length=ID_CHARS_MAX, help_text="a key's id, or `page` for none"
+    )
+    model = serializers.CharField(required=False, allow_blank=True, max_length=MODEL_NAME_CHARS_MAX)
+
+
+def _only(given: dict[str, Any]) -> UsageFilter:
+    return UsageFilter(api_key_id=given.get("key") or None, model=given.get("model") or None)
+
+
+FILTER_PARAMETERS = [OpenApiParameter("key", str), OpenApiParameter("model", str)]
+
+
 class UsageSummaryApi(APIView):
-    class Input(serializers.Serializer[Any]):
+    class Input(UsageFilterInput):
         to = serializers.DateField(required=False)
 
         def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
@@ -198,10 +216,11 @@ class UsageSummaryApi(APIView):
 
         balance_nano_usd = serializers.IntegerField()
         month_to_date_nano_usd = serializers.IntegerField()
+        models = serializers.ListField(child=serializers.CharField(), help_text="ever used, whatever the filter")
         days = Day(many=True)
 
     @extend_schema(
-        parameters=[OpenApiParameter("from", dt.date), OpenApiParameter("to", dt.date)],
+        parameters=[OpenApiParameter("from", dt.date), OpenApiParameter("to", dt.date), *FILTER_PARAMETERS],
         responses=Output,
     )
     def get(self, request: Request) -> Response:
@@ -215,13 +234,19 @@ class UsageSummaryApi(APIView):
         output = {
             "balance_nano_usd": balance_read(caller.account_id).total_nano_usd,
             "month_to_date_nano_usd": spent_since(account_id=caller.account_id, first_day=month_start(today)),
-            "days": usage_by_day(account_id=caller.account_id, first_day=first_day, last_day=last_day),
+            "models": models_used(caller.account_id),
+            "days": usage_by_day(
+                account_id=caller.account_id,
+                first_day=first_day,
+                last_day=last_day,
+                only=_only(given.validated_data),
+            ),
         }
         return Response(self.Output(output).data)
 
 
 class UsageRunsApi(APIView):
-    class Input(serializers.Serializer[Any]):
+    class Input(UsageFilterInput):
         cursor = serializers.CharField(required=False, allow_blank=True, max_length=200)
         limit = serializers.IntegerField(required=False, min_value=1, max_value=RUNS_PAGE_MAX, default=25)
 
@@ -253,5 +278,6 @@ class UsageRunsApi(APIView):
             account_id=caller.account_id,
             cursor=given.validated_data.get("cursor") or None,
             limit=given.validated_data["limit"],
+            only=_only(given.validated_data),
         )
         return Response(self.Output({"results": lines, "next": following}).data)

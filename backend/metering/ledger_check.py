@@ -1,14 +1,11 @@
 """The money proof: what must hold of the ledger at every quiescent point, read in one snapshot.
 
-An empty list of problems is the proof. Reads only; run by tests, by a sweep and by the operator.
+An empty list of problems is the proof. Reads only; the operator's page (console.proof) and its tick ask more than this.
 """
 
 from dataclasses import dataclass
 
-import structlog
 from django.db import connection, transaction
-
-log = structlog.get_logger(__name__)
 
 PROBLEMS_SHOWN_MAX = 20
 
@@ -86,11 +83,3 @@ def ledger_check() -> LedgerReport:
         cursor.execute("SELECT coalesce(sum(amount_nano_usd), 0)::bigint FROM metering_ledgerentry")
         (total,) = cursor.fetchone()
     return LedgerReport(problems=problems, num_open_holds=num_open, held_nano_usd=held, entries_sum_nano_usd=total)
-
-
-def ledger_check_alarm() -> LedgerReport:
-    """The proof as a tick: what does not hold is an error in the log, once a tick until it is mended."""
-    report = ledger_check()
-    if report.problems:
-        log.error("ledger.unsound", problems=report.problems)
-    return report

@@ -31,6 +31,7 @@ OPERATORS = (
     "api/promotions",
     "api/reports",
     "api/aliases",
+    "api/console",
 )
 METHODS = ("get", "post", "put", "patch", "delete")
 
