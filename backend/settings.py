@@ -318,6 +318,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "JobStatusEnum": "backend.jobs.models.Job.Status",
         "NodeRoleEnum": "backend.nodes.models.Node.Role",
+        "KindEnum": "backend.jobs.models.Job.Kind",
+        "LedgerKindEnum": "backend.metering.models.LedgerTransaction.Kind",
     },
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],

@@ -41,7 +41,7 @@ def _parsed(serializer: Any, data: Any) -> dict[str, Any]:
 # --- Customers
 
 
-class CustomerOutput(serializers.Serializer[Any]):
+class CustomerRowOutput(serializers.Serializer[Any]):
     id = serializers.CharField()
     name = serializers.CharField()
     emails = serializers.ListField(child=serializers.CharField())
@@ -68,7 +68,7 @@ class CustomerListApi(APIView):
             tokens = serializers.IntegerField()
 
         month = Month()
-        results = CustomerOutput(many=True)
+        results = CustomerRowOutput(many=True)
         has_more = serializers.BooleanField()
 
     @extend_schema(operation_id="customers_list", parameters=[Input], responses=Output)
@@ -81,7 +81,7 @@ class CustomerListApi(APIView):
 
 
 class CustomerApi(APIView):
-    class Output(CustomerOutput):
+    class Output(CustomerRowOutput):
         class Grant(serializers.Serializer[Any]):
             created_at = serializers.DateTimeField()
             amount_nano_usd = serializers.IntegerField()

@@ -54,6 +54,118 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/console/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["audit_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/audit.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["audit_csv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/customers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["customers_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/customers/{account_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["customers_read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/customers/{account_id}/grants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["api_console_customers_grants_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/prices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["prices_list"];
+        put?: never;
+        post: operations["prices_add"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/proof": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["proof_read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/conversations": {
         parameters: {
             query?: never;
@@ -371,7 +483,7 @@ export interface paths {
         delete: operations["api_keys_destroy"];
         options?: never;
         head?: never;
-        patch?: never;
+        patch: operations["api_keys_partial_update"];
         trace?: never;
     };
     "/api/me": {
@@ -697,6 +809,54 @@ export interface paths {
         patch: operations["api_schedules_partial_update"];
         trace?: never;
     };
+    "/api/spend-cap": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["spend_cap_read"];
+        put: operations["spend_cap_set"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/statement": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["statement_read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/statement.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["statement_csv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/usage/runs": {
         parameters: {
             query?: never;
@@ -741,6 +901,15 @@ export interface components {
             /** @description The version that becomes it when a node is ready. */
             waiting: string | null;
         };
+        /**
+         * @description * `money` - Money
+         *     * `keys` - Keys
+         *     * `prices` - Prices
+         *     * `promotions` - Promotions
+         *     * `roles` - Roles
+         * @enum {string}
+         */
+        AreaEnum: "money" | "keys" | "prices" | "promotions" | "roles";
         Attempt: {
             epoch: number;
             node_names: string[];
@@ -755,6 +924,28 @@ export interface components {
             /** Format: date-time */
             ended_at: string | null;
         };
+        AuditListOutput: {
+            results: components["schemas"]["AuditListOutputEntry"][];
+            next: string | null;
+        };
+        AuditListOutputEntry: {
+            id: number;
+            /** Format: date-time */
+            created_at: string;
+            area: components["schemas"]["AreaEnum"];
+            action: string;
+            actor: string;
+            account_id: string;
+            target: string;
+            before: {
+                [key: string]: unknown;
+            } | null;
+            after: {
+                [key: string]: unknown;
+            } | null;
+            reason: string;
+            request_id: string;
+        };
         /** @enum {unknown} */
         BlankEnum: "";
         /**
@@ -766,6 +957,13 @@ export interface components {
          * @enum {string}
          */
         CanEnum: "cancel" | "pause" | "resume" | "requeue" | "clone";
+        CapInput: {
+            /**
+             * Format: int64
+             * @description null: no cap
+             */
+            monthly_cap_nano_usd: number | null;
+        };
         /** @description b beside a; `difference` is b's share less a's, with its 95 % interval. */
         Compared: {
             name: string;
@@ -822,6 +1020,72 @@ export interface components {
             /** Format: date-time */
             readonly created_at: string;
             last_run: components["schemas"]["LastRun"] | null;
+        };
+        CustomerGrantsInput: {
+            /** @description made by the asker: a repeat gives nothing more */
+            id: string;
+            amount_nano_usd: number;
+            reason: string;
+            /**
+             * @description the customer's name, for a large sum
+             * @default
+             */
+            confirm: string;
+        };
+        CustomerGrantsOutput: {
+            is_new: boolean;
+            customer: components["schemas"]["CustomerOutput"];
+        };
+        CustomerListOutput: {
+            month: components["schemas"]["CustomerListOutputMonth"];
+            results: components["schemas"]["CustomerRowOutput"][];
+            has_more: boolean;
+        };
+        CustomerListOutputMonth: {
+            spend_nano_usd: number;
+            fleet_cost_nano_usd: number;
+            tokens: number;
+        };
+        CustomerOutput: {
+            id: string;
+            name: string;
+            emails: string[];
+            is_local: boolean;
+            /** Format: date-time */
+            created_at: string;
+            balance_nano_usd: number;
+            credit_limit_nano_usd: number;
+            monthly_cap_nano_usd: number | null;
+            spend_month_nano_usd: number;
+            tokens_month: number;
+            runs_month: number;
+            /** @description spend less the share of the fleet's cost, by tokens */
+            margin_month_nano_usd: number;
+            num_live_keys: number;
+            grants: components["schemas"]["CustomerOutputGrant"][];
+        };
+        CustomerOutputGrant: {
+            /** Format: date-time */
+            created_at: string;
+            amount_nano_usd: number;
+            actor: string;
+            reason: string;
+        };
+        CustomerRowOutput: {
+            id: string;
+            name: string;
+            emails: string[];
+            is_local: boolean;
+            /** Format: date-time */
+            created_at: string;
+            balance_nano_usd: number;
+            credit_limit_nano_usd: number;
+            monthly_cap_nano_usd: number | null;
+            spend_month_nano_usd: number;
+            tokens_month: number;
+            runs_month: number;
+            /** @description spend less the share of the fleet's cost, by tokens */
+            margin_month_nano_usd: number;
         };
         DataFile: {
             /** @description of the manifest: what spec.data.file names */
@@ -1206,6 +1470,11 @@ export interface components {
             /** @default 0 */
             spent_month_nano_usd: number;
             monthly_cap_nano_usd: number | null;
+            /**
+             * @description 50, 80 or 100: the highest threshold told
+             * @default 0
+             */
+            cap_percent_reached: number;
             /** Format: date-time */
             revoked_at: string | null;
             /** @description The key itself, shown this once. */
@@ -1225,6 +1494,11 @@ export interface components {
             /** @default 0 */
             spent_month_nano_usd: number;
             monthly_cap_nano_usd: number | null;
+            /**
+             * @description 50, 80 or 100: the highest threshold told
+             * @default 0
+             */
+            cap_percent_reached: number;
             /** Format: date-time */
             revoked_at: string | null;
         };
@@ -1262,6 +1536,14 @@ export interface components {
          * @enum {string}
          */
         LastRunStatusEnum: "queued" | "running" | "finished" | "failed" | "cancelled";
+        /**
+         * @description * `hold` - Hold
+         *     * `settle` - Settle
+         *     * `waste` - Waste
+         *     * `grant` - Grant
+         * @enum {string}
+         */
+        LedgerKindEnum: "hold" | "settle" | "waste" | "grant";
         /** @description data + code + config + parent -> job -> checkpoint. */
         Lineage: {
             parent?: string | null;
@@ -1322,6 +1604,14 @@ export interface components {
          * @enum {string}
          */
         ModelRoleEnum: "reasoner" | "verifier";
+        /**
+         * @description * `entries` - entries
+         *     * `holds` - holds
+         *     * `usage` - usage
+         *     * `cash` - cash
+         * @enum {string}
+         */
+        NameEnum: "entries" | "holds" | "usage" | "cash";
         Node: {
             name: string;
             url: string;
@@ -1425,6 +1715,13 @@ export interface components {
          * @enum {string}
          */
         OutcomeEnum: "finished" | "cancelled" | "failed" | "lost" | "not_placed";
+        PatchedCapInput: {
+            /**
+             * Format: int64
+             * @description null: no cap
+             */
+            monthly_cap_nano_usd?: number | null;
+        };
         PlanCheck: {
             name: string;
             is_ok: boolean;
@@ -1441,6 +1738,29 @@ export interface components {
             /** Format: double */
             weight: number;
         };
+        PriceListInput: {
+            model: string;
+            nano_usd_per_token: number;
+            /** Format: date-time */
+            effective_from?: string | null;
+            /** @description for the audit log */
+            reason: string;
+        };
+        PriceOutput: {
+            id: number;
+            model: string;
+            nano_usd_per_token: number;
+            /** Format: date-time */
+            effective_from: string;
+            state: components["schemas"]["PriceOutputStateEnum"];
+        };
+        /**
+         * @description * `coming` - coming
+         *     * `current` - current
+         *     * `past` - past
+         * @enum {string}
+         */
+        PriceOutputStateEnum: "coming" | "current" | "past";
         /** @description The audit line: which alias went where, who said so, why, and on which evidence. */
         Promotion: {
             readonly id: number;
@@ -1474,6 +1794,29 @@ export interface components {
          * @enum {string}
          */
         PromotionStateEnum: "waiting" | "effective" | "failed";
+        ProofOutput: {
+            /** Format: date-time */
+            checked_at: string;
+            lines: components["schemas"]["ProofOutputLine"][];
+        };
+        ProofOutputLine: {
+            name: components["schemas"]["NameEnum"];
+            state: components["schemas"]["ProofOutputLineStateEnum"];
+            num_covered: number;
+            wall_ms: number;
+            first_difference: string;
+            note: string;
+            sums_nano_usd: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * @description * `holds` - holds
+         *     * `broken` - broken
+         *     * `unchecked` - unchecked
+         * @enum {string}
+         */
+        ProofOutputLineStateEnum: "holds" | "broken" | "unchecked";
         Question: {
             question: string;
             /** @default true */
@@ -1671,6 +2014,15 @@ export interface components {
             };
             presets: components["schemas"]["SpecPreset"][];
         };
+        SpendCapOutput: {
+            monthly_cap_nano_usd: number | null;
+            spent_nano_usd: number;
+            held_nano_usd: number;
+            /** @description 50, 80 or 100: the highest threshold told; else 0 */
+            percent_reached: number;
+            /** Format: date */
+            resets_on: string;
+        };
         StaffFields: {
             manifest_sha256: string;
             num_bytes: number;
@@ -1683,6 +2035,42 @@ export interface components {
             ready_nodes: string[];
             deployments: components["schemas"]["Deployment"][];
             reports: components["schemas"]["Report"][];
+        };
+        StatementOutput: {
+            opening_nano_usd: number;
+            closing_nano_usd: number;
+            results: components["schemas"]["StatementOutputLine"][];
+            next: string | null;
+        };
+        StatementOutputLine: {
+            transaction_id: number;
+            /** Format: date-time */
+            created_at: string;
+            kind: components["schemas"]["LedgerKindEnum"];
+            amount_nano_usd: number;
+            balance_after_nano_usd: number;
+            reason: string;
+            /** @description empty where no run was paid */
+            run_id: string;
+            question: string;
+            /** @description of a run that searched in several */
+            branches: components["schemas"]["StatementOutputLineBranch"][];
+            model: string;
+            api_key_name: string;
+            prompt_tokens: number | null;
+            completion_tokens: number | null;
+            reasoning_tokens: number | null;
+            tool_result_tokens: number | null;
+            price_nano_usd_per_token: number | null;
+            /** @description the price row it was sold at */
+            price_version: number | null;
+            /** Format: date-time */
+            price_effective_from: string | null;
+        };
+        StatementOutputLineBranch: {
+            branch_id: number;
+            num_tokens: number;
+            is_answer: boolean;
         };
         /**
          * @description * `execute_python` - execute_python
@@ -1727,6 +2115,8 @@ export interface components {
         UsageSummaryOutput: {
             balance_nano_usd: number;
             month_to_date_nano_usd: number;
+            /** @description ever used, whatever the filter */
+            models: string[];
             days: components["schemas"]["UsageSummaryOutputDay"][];
         };
         UsageSummaryOutputDay: {
@@ -1830,6 +2220,198 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    audit_list: {
+        parameters: {
+            query?: {
+                /**
+                 * @description * `money` - Money
+                 *     * `keys` - Keys
+                 *     * `prices` - Prices
+                 *     * `promotions` - Promotions
+                 *     * `roles` - Roles
+                 */
+                area?: "money" | "keys" | "prices" | "promotions" | "roles" | "";
+                cursor?: string;
+                first_day?: string;
+                last_day?: string;
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditListOutput"];
+                };
+            };
+        };
+    };
+    audit_csv: {
+        parameters: {
+            query?: {
+                /**
+                 * @description * `money` - Money
+                 *     * `keys` - Keys
+                 *     * `prices` - Prices
+                 *     * `promotions` - Promotions
+                 *     * `roles` - Roles
+                 */
+                area?: "money" | "keys" | "prices" | "promotions" | "roles" | "";
+                first_day?: string;
+                last_day?: string;
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+        };
+    };
+    customers_list: {
+        parameters: {
+            query?: {
+                page?: number;
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerListOutput"];
+                };
+            };
+        };
+    };
+    customers_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerOutput"];
+                };
+            };
+        };
+    };
+    api_console_customers_grants_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CustomerGrantsInput"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerGrantsOutput"];
+                };
+            };
+        };
+    };
+    prices_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceOutput"][];
+                };
+            };
+        };
+    };
+    prices_add: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PriceListInput"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceOutput"];
+                };
+            };
+        };
+    };
+    proof_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProofOutput"];
+                };
             };
         };
     };
@@ -2412,6 +2994,31 @@ export interface operations {
             };
         };
     };
+    api_keys_partial_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                api_key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedCapInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyOutput"];
+                };
+            };
+        };
+    };
     api_me_retrieve: {
         parameters: {
             query?: never;
@@ -2976,11 +3583,102 @@ export interface operations {
             };
         };
     };
+    spend_cap_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SpendCapOutput"];
+                };
+            };
+        };
+    };
+    spend_cap_set: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CapInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SpendCapOutput"];
+                };
+            };
+        };
+    };
+    statement_read: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                from?: string;
+                limit?: number;
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatementOutput"];
+                };
+            };
+        };
+    };
+    statement_csv: {
+        parameters: {
+            query?: {
+                from?: string;
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+        };
+    };
     api_usage_runs_retrieve: {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description a key's id, or `page` for none */
+                key?: string;
                 limit?: number;
+                model?: string;
             };
             header?: never;
             path?: never;
@@ -3002,6 +3700,8 @@ export interface operations {
         parameters: {
             query?: {
                 from?: string;
+                key?: string;
+                model?: string;
                 to?: string;
             };
             header?: never;

@@ -1,8 +1,9 @@
-"""The statement: every change of an account's money, its run and price version; pages and CSV sum to the nano-dollar."""
+"""The statement: every change of an account's money with its run and price version; it sums to the nano-dollar."""
 
 import csv
 import datetime as dt
 import io
+from itertools import pairwise
 
 import pytest
 from django.db import connection
@@ -79,7 +80,7 @@ def test_pages_sum_to_the_balance_and_each_line_to_the_next(client: Client, acco
     assert len(lines) == 11  # nine charged runs and two grants: an open hold and a free run change nothing
     assert head["closing_nano_usd"] == balance_read(account.id).total_nano_usd == lines[0]["balance_after_nano_usd"]
     assert sum(line["amount_nano_usd"] for line in lines) == head["closing_nano_usd"] - head["opening_nano_usd"]
-    for newer, older in zip(lines, lines[1:], strict=False):
+    for newer, older in pairwise(lines):
         assert newer["balance_after_nano_usd"] - newer["amount_nano_usd"] == older["balance_after_nano_usd"]
     assert lines[-1]["balance_after_nano_usd"] == lines[-1]["amount_nano_usd"]
 
