@@ -39,7 +39,8 @@ class Plan:
 
     data: Path
     web_port: int
-    database_url: str
+    database_url: str  # as the product
+    owner_url: str  # as the tables' owner: only migrations
     redis_url: str
     postgres_port: int | None  # None: DATABASE_URL names somebody else's server
     valkey_port: int | None
@@ -81,7 +82,8 @@ def plan_make(data: Path, port: int | None) -> Plan:
     return Plan(
         data=data,
         web_port=web_port,
-        database_url=database_url or services.postgres_url(postgres_port or 0),
+        database_url=database_url or services.postgres_url(postgres_port or 0, user=services.APPLICATION_USER),
+        owner_url=os.environ.get("DATABASE_OWNER_URL") or database_url or services.postgres_url(postgres_port or 0),
         redis_url=redis_url or services.valkey_url(valkey_port or 0),
         postgres_port=postgres_port,
         valkey_port=valkey_port,
@@ -186,7 +188,11 @@ async def _database_start(plan: Plan, supervisor: Supervisor) -> None:
         await asyncio.to_thread(services.postgres_init, plan.data / "postgres")
         await supervisor.start(postgres_child(plan))
         await asyncio.to_thread(services.database_create, plan.postgres_port)
-    await supervisor.run_once("migrate", [sys.executable, "manage.py", "migrate", "--noinput"], backend_env(plan), ROOT)
+    manage, owner = [sys.executable, "manage.py"], {**backend_env(plan), "DATABASE_URL": plan.owner_url}
+    await supervisor.run_once("migrate", [*manage, "migrate", "--noinput"], owner, ROOT)
+    if plan.postgres_port is not None:
+        role = [*manage, "application_role", services.APPLICATION_USER, "--make"]
+        await supervisor.run_once("application-role", role, owner, ROOT)
 
 
 async def _valkey_start(plan: Plan, supervisor: Supervisor) -> None:
