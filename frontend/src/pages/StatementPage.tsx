@@ -2,7 +2,7 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { type Days, statementCsvPath, statementPage } from "../api/queries";
-import { change, money } from "../format/numbers";
+import { change, exact } from "../format/numbers";
 import { t } from "../strings";
 import { Chips } from "../ui/Chips";
 import { Empty, ErrorNotice, Skeleton } from "../ui/Notice";
@@ -46,9 +46,9 @@ export function StatementPage() {
       {statement.isError && <ErrorNotice error={statement.error} onRetry={() => void statement.refetch()} />}
       {first && (
         <dl className="figures flex flex-wrap gap-x-13 gap-y-4 border-y border-line py-4">
-          <Sum label={t.statement.opening} text={money(first.opening_nano_usd)} />
+          <Sum label={t.statement.opening} text={exact(first.opening_nano_usd)} />
           <Sum label={t.statement.changed} text={change(first.closing_nano_usd - first.opening_nano_usd)} />
-          <Sum label={t.statement.closing} text={money(first.closing_nano_usd)} />
+          <Sum label={t.statement.closing} text={exact(first.closing_nano_usd)} />
         </dl>
       )}
       {statement.isSuccess && lines.length === 0 && <Empty>{t.statement.empty}</Empty>}

@@ -2,7 +2,7 @@
 import { Link } from "@tanstack/react-router";
 import type { StatementLine } from "../api/types";
 import { dateTime, utc } from "../format/dates";
-import { change, count, money } from "../format/numbers";
+import { change, count, exact, money } from "../format/numbers";
 import { t } from "../strings";
 import { Button } from "../ui/Button";
 
@@ -83,7 +83,7 @@ function Line({ line }: { line: StatementLine }) {
         className="py-2.5 align-top whitespace-nowrap text-soft max-lg:order-4 max-lg:p-0"
         data-nano-usd={line.balance_after_nano_usd}
       >
-        {money(line.balance_after_nano_usd)}
+        {exact(line.balance_after_nano_usd)}
       </td>
     </tr>
   );

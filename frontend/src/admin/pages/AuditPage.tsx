@@ -124,30 +124,30 @@ function EntryTable({ rows }: { rows: AuditEntry[] }) {
   const { columns } = m.audit;
   return (
     <section aria-label={m.audit.title} tabIndex={0} className="scrolls">
-      <table className="figures w-full min-w-[760px] text-left text-sm">
+      <table className="figures w-full min-w-[760px] table-fixed text-left text-sm">
         <thead>
           <tr className="border-b border-line text-soft">
-            <th className="py-2 pr-4 font-medium">{columns.when}</th>
-            <th className="py-2 pr-4 font-medium">{columns.who}</th>
-            <th className="py-2 pr-4 font-medium">{columns.what}</th>
-            <th className="py-2 pr-4 font-medium">{columns.change}</th>
-            <th className="py-2 font-medium">{columns.why}</th>
+            <th className="w-[13%] py-2 pr-4 font-medium">{columns.when}</th>
+            <th className="w-[19%] py-2 pr-4 font-medium">{columns.who}</th>
+            <th className="w-[24%] py-2 pr-4 font-medium">{columns.what}</th>
+            <th className="w-[24%] py-2 pr-4 font-medium">{columns.change}</th>
+            <th className="w-[20%] py-2 font-medium">{columns.why}</th>
           </tr>
         </thead>
         <tbody>
           {rows.map((row) => (
             <tr key={row.id} className="border-b border-line align-top">
-              <td className="py-2.5 pr-4 whitespace-nowrap text-soft">
+              <td className="py-2.5 pr-4 text-soft">
                 <time dateTime={row.created_at} title={utc(row.created_at)}>
                   {dateTime(row.created_at)}
                 </time>
               </td>
-              <td className="max-w-[24ch] py-2.5 pr-4 break-words">{row.actor}</td>
-              <td className="max-w-[30ch] py-2.5 pr-4 break-words">
+              <td className="py-2.5 pr-4 break-words">{row.actor}</td>
+              <td className="py-2.5 pr-4 break-words">
                 <span className="font-medium">{row.action}</span>
                 <span className="block text-soft">{row.target}</span>
               </td>
-              <td className="max-w-[38ch] py-2.5 pr-4 break-words">
+              <td className="py-2.5 pr-4 break-words">
                 <ul>
                   {changesOf(row).map((change) => (
                     <li key={change.name}>
@@ -158,10 +158,10 @@ function EntryTable({ rows }: { rows: AuditEntry[] }) {
                   ))}
                 </ul>
               </td>
-              <td className="max-w-[30ch] py-2.5 break-words">
+              <td className="py-2.5 break-words">
                 {row.reason}
                 {row.request_id && (
-                  <span className="block font-mono text-xs text-soft">{m.audit.request(row.request_id)}</span>
+                  <span className="block font-mono text-xs break-all text-soft">{m.audit.request(row.request_id)}</span>
                 )}
               </td>
             </tr>

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { useState } from "react";
 import { dateTime, utc } from "../../format/dates";
-import { count, money } from "../../format/numbers";
+import { balance, count, money } from "../../format/numbers";
 import { Button } from "../../ui/Button";
 import { CopyButton } from "../../ui/CopyButton";
 import { Dialog } from "../../ui/Dialog";
@@ -52,7 +52,7 @@ function Facts({ customer }: { customer: CustomerDetail }) {
   const { columns } = m.customers;
   const cap = customer.monthly_cap_nano_usd;
   const facts = [
-    [columns.balance, money(customer.balance_nano_usd)],
+    [columns.balance, balance(customer.balance_nano_usd)],
     [columns.spend, money(customer.spend_month_nano_usd)],
     [columns.margin, money(customer.margin_month_nano_usd)],
     [columns.tokens, count(customer.tokens_month)],

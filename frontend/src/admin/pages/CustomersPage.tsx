@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
-import { count, money } from "../../format/numbers";
+import { balance, count, money } from "../../format/numbers";
 import { Button } from "../../ui/Button";
 import { Field } from "../../ui/Field";
 import { ErrorNotice, Skeleton } from "../../ui/Notice";
@@ -123,7 +123,7 @@ function CustomerTable({ rows }: { rows: Customer[] }) {
                   : row.emails.filter((email) => email !== row.name).join(", ")}
               </span>
             </td>
-            <Figure label={columns.balance} text={money(row.balance_nano_usd)} />
+            <Figure label={columns.balance} text={balance(row.balance_nano_usd)} />
             <Figure label={columns.spend} text={money(row.spend_month_nano_usd)} />
             <Figure label={columns.tokens} text={count(row.tokens_month)} />
             <Figure
