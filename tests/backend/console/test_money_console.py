@@ -12,7 +12,7 @@ from django.test import AsyncClient, Client
 from django.utils import timezone
 
 from backend.accounts.models import Account, User
-from backend.accounts.services import staff_create
+from backend.accounts.services import operator_create
 from backend.console.proof import ProofLine, proof_read
 from backend.core.audit import actor_set
 from backend.core.models import AuditEntry
@@ -46,7 +46,7 @@ def _no_nodes(settings) -> None:
 def operator(account: Account) -> Client:
     from backend.accounts.services import membership_add
 
-    user = staff_create(email="ops@example.org")
+    user = operator_create(email="ops@example.org", password="")
     membership_add(account=account, user=user, role="member")
     client = Client()
     client.force_login(user, backend=BACKEND)
@@ -303,5 +303,5 @@ async def test_the_audit_log_as_csv(account: Account, operator: Client) -> None:
     response = await client.get("/api/console/audit.csv?area=roles")
     text = b"".join([piece async for piece in response.streaming_content]).decode()
     rows = list(csv.DictReader(io.StringIO(text)))
-    assert [row["action"] for row in rows] == ["membership.add", "staff.add", "membership.add"]
+    assert [row["action"] for row in rows] == ["membership.add", "operator.add", "membership.add"]
     assert rows[1]["target"] == "ops@example.org"

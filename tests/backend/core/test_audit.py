@@ -7,7 +7,7 @@ from django.db import DatabaseError, connection, transaction
 from django.test import Client
 
 from backend.accounts.models import Account, User
-from backend.accounts.services import api_key_create, api_key_revoke, staff_create
+from backend.accounts.services import api_key_create, api_key_revoke, operator_create
 from backend.core.audit import Area, actor_set, audit_write
 from backend.core.models import AuditEntry
 from backend.metering.services import credit_grant, price_add, price_set
@@ -32,8 +32,8 @@ def test_a_new_account_has_an_owner_on_record(account: Account) -> None:
 
 
 def test_an_operator_is_on_record_once(db: None) -> None:
-    assert staff_create(email="ops@example.org") == staff_create(email="ops@example.org")
-    assert AuditEntry.objects.filter(action="staff.add", target="ops@example.org").count() == 1
+    assert operator_create(email="ops@example.org", password="") == operator_create(email="ops@example.org")
+    assert AuditEntry.objects.filter(action="operator.add", target="ops@example.org").count() == 1
 
 
 def test_a_keys_life_is_on_record(account: Account) -> None:
