@@ -42,6 +42,10 @@ CLAIMS = {
         SELECT format('run %s: %s n$', run_id, cost_nano_usd) FROM metering_usagerecord
         WHERE cost_nano_usd <> CASE WHEN is_billable
             THEN (prompt_tokens + completion_tokens) * price_nano_usd_per_token ELSE 0 END""",
+    "nobody owes less than nothing": """
+        SELECT format('%s: receivable %s n$', a.account_id, sum(e.amount_nano_usd)) FROM metering_ledgerentry e
+        JOIN metering_ledgeraccount a ON a.id = e.ledger_account_id WHERE a.kind = 'receivable'
+        GROUP BY a.account_id HAVING sum(e.amount_nano_usd) > 0""",
     "revenue is the cost of all runs": """
         SELECT format('revenue %s n$, usage %s n$', r.s, u.s) FROM
             (SELECT coalesce(sum(e.amount_nano_usd), 0) s FROM metering_ledgerentry e

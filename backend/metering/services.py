@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from backend.core.errors import ApplicationError, NotFound
 from backend.metering.models import Balance, Hold, Price, UsageRecord
+from backend.metering.signals import balance_low
 
 log = structlog.get_logger(__name__)
 
@@ -71,6 +72,12 @@ class InsufficientFunds(ApplicationError):
         self.price_nano_usd_per_token = price_nano_usd_per_token
 
 
+class AccountPaused(InsufficientFunds):
+    """A payment failed or was disputed: no new run until that is mended. The message says which and how."""
+
+    code = "account_paused"
+
+
 class ModelNotPriced(ApplicationError):
     code = "model_not_priced"
 
@@ -87,14 +94,14 @@ def hold_place(
 ) -> HoldPlaced:
     """Sets aside `min(affordable, bound_tokens)` tokens' worth for the run; a repeat returns the same hold.
 
-    Raises InsufficientFunds when fewer than `min_tokens` are affordable, ModelNotPriced, RunIdTaken.
+    Raises InsufficientFunds when fewer than `min_tokens` are affordable, AccountPaused, ModelNotPriced, RunIdTaken.
     """
     assert 1 <= min_tokens <= bound_tokens <= TOKENS_MAX, f"{min_tokens=} {bound_tokens=}"
     try:
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT outcome, max_total_tokens, price_nano_usd_per_token, amount_nano_usd"
-                " FROM metering_hold_place(%s, %s, %s, %s, %s, %s)",
+                " FROM metering_hold_admit(%s, %s, %s, %s, %s, %s)",
                 [run_id, account_id, api_key_id, model, bound_tokens, min_tokens],
             )
             outcome, tokens, price, amount = cursor.fetchone()
@@ -109,7 +116,14 @@ def hold_place(
             amount_nano_usd=amount,
             is_repeated=outcome == "repeated",
         )
+    if outcome == "paused":
+        raise _paused(account_id)
     raise _refusal(outcome, run_id=run_id, model=model, tokens=tokens, price=price, min_tokens=min_tokens)
+
+
+def _paused(account_id: str) -> "AccountPaused":
+    reason = Balance.objects.values_list("pause_reason", flat=True).get(account_id=account_id)
+    return AccountPaused(f"This account is paused. {reason}".strip(), affordable_tokens=0, price_nano_usd_per_token=0)
 
 
 def _refusal(outcome: str, *, run_id: str, model: str, tokens: int, price: int, min_tokens: int) -> ApplicationError:
@@ -133,7 +147,8 @@ def run_settle(*, run_id: str, usage: UsageCounts, is_billable: bool, finish_rea
     """
     rows = list(
         UsageRecord.objects.raw(
-            "SELECT * FROM metering_run_settle(%s, %s, %s, %s, %s, %s, %s)",
+            "SELECT u.*, metering_is_low(u.account_id) AS is_balance_low"
+            " FROM metering_run_settle(%s, %s, %s, %s, %s, %s, %s) u",
             [
                 run_id,
                 usage.prompt_tokens,
@@ -148,6 +163,8 @@ def run_settle(*, run_id: str, usage: UsageCounts, is_billable: bool, finish_rea
     if not rows:
         raise NotFound(f"The run {run_id} has no hold.")
     record = rows[0]
+    if record.is_balance_low:  # type: ignore[attr-defined]
+        balance_low.send(sender=UsageRecord, account_id=record.account_id)
     if record.is_billable and record.cost_nano_usd < usage.total_tokens * record.price_nano_usd_per_token:
         log.error("settle.over_hold", run_id=run_id, counted=usage.total_tokens, paid_nano_usd=record.cost_nano_usd)
     return record
