@@ -131,6 +131,7 @@ INSTALLED_APPS = [
     "backend.core",
     "backend.accounts.apps.AccountsConfig",
     "backend.metering.apps.MeteringConfig",
+    "backend.billing.apps.BillingConfig",
     "backend.nodes",
     "backend.model_registry",
     "backend.runs",
@@ -197,6 +198,20 @@ CHANNEL_LAYERS = {
     }
 }
 CELERY_BROKER_URL = REDIS_URL
+
+# --- Payments: an empty STRIPE_API_KEY switches them off
+
+STRIPE_API_KEY = env.str("STRIPE_API_KEY", default="")
+STRIPE_API_BASE = env.str("STRIPE_API_BASE", default="https://api.stripe.com").rstrip("/")
+# whsec_…; two, separated by a comma, while one replaces the other
+STRIPE_WEBHOOK_SECRETS = env.list("STRIPE_WEBHOOK_SECRETS", default=[])
+STRIPE_TAX = _flag("STRIPE_TAX")  # Stripe Tax computes and adds tax; it must be set up in Stripe's dashboard
+if STRIPE_API_KEY and not STRIPE_WEBHOOK_SECRETS:
+    raise ImproperlyConfigured("STRIPE_API_KEY is set, but STRIPE_WEBHOOK_SECRETS is empty: payments would not arrive.")
+if STRIPE_API_KEY and not STRIPE_API_KEY.startswith(("sk_test_", "rk_test_", "sk_live_", "rk_live_")):
+    raise ImproperlyConfigured(
+        "STRIPE_API_KEY is not a secret key: it begins with sk_test_, sk_live_, rk_test_ or rk_live_."
+    )
 
 # --- Accounts
 

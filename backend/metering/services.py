@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import timezone
 
 from backend.core.errors import ApplicationError, NotFound
@@ -23,6 +23,7 @@ DEFAULT_PRICE = "default"  # the price row that pages show before a model is cho
 TRIAL_GRANT_NANO_USD = 1_000_000_000  # $1: a third of a million tokens, enough to like it, too little to resell
 HOLD_AGE_MAX = dt.timedelta(minutes=30)  # a run ends within minutes; past this only a dead one holds money
 SWEEP_HOLDS_MAX = 500  # per call: a sweep is a short task
+PAUSED_SQLSTATE = "SV402"  # what the trigger on holds raises for a paused account
 TOKENS_MAX = 10_000_000  # of one hold, above any context: keeps products far from bigint's end
 
 
@@ -101,13 +102,17 @@ def hold_place(
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT outcome, max_total_tokens, price_nano_usd_per_token, amount_nano_usd"
-                " FROM metering_hold_admit(%s, %s, %s, %s, %s, %s)",
+                " FROM metering_hold_place(%s, %s, %s, %s, %s, %s)",
                 [run_id, account_id, api_key_id, model, bound_tokens, min_tokens],
             )
             outcome, tokens, price, amount = cursor.fetchone()
     except IntegrityError as error:
         # Only another account's simultaneous hold on this id gets here: our own would have waited at the balance.
         raise RunIdTaken(f"The run id {run_id} is taken.") from error
+    except DatabaseError as error:
+        if getattr(error.__cause__, "sqlstate", "") != PAUSED_SQLSTATE:
+            raise
+        raise _paused(error) from error
     if outcome in ("placed", "repeated"):
         return HoldPlaced(
             run_id=run_id,
@@ -116,14 +121,12 @@ def hold_place(
             amount_nano_usd=amount,
             is_repeated=outcome == "repeated",
         )
-    if outcome == "paused":
-        raise _paused(account_id)
     raise _refusal(outcome, run_id=run_id, model=model, tokens=tokens, price=price, min_tokens=min_tokens)
 
 
-def _paused(account_id: str) -> "AccountPaused":
-    reason = Balance.objects.values_list("pause_reason", flat=True).get(account_id=account_id)
-    return AccountPaused(f"This account is paused. {reason}".strip(), affordable_tokens=0, price_nano_usd_per_token=0)
+def _paused(error: DatabaseError) -> AccountPaused:
+    reason = str(error).partition("\n")[0]
+    return AccountPaused(f"This account is paused: {reason}", affordable_tokens=0, price_nano_usd_per_token=0)
 
 
 def _refusal(outcome: str, *, run_id: str, model: str, tokens: int, price: int, min_tokens: int) -> ApplicationError:

@@ -1,4 +1,4 @@
-"""The functions that book payments: money in, money out, and what admission and settlement ask on their way.
+"""The functions that book payments: money in, money out; a paused account holds nothing.
 
 Lock order as in 0003: the balance's row first, then the source is looked up, so a repeat waits and then finds
 what the first wrote. A chargeback takes what is free of the credit and makes the rest a receivable; whatever is
@@ -62,22 +62,20 @@ BEGIN
     RETURN 'booked';
 END $$;
 
--- A hold for an account that may start runs; outcome `paused` (nothing else in the row) where it may not. A repeat
--- of a run's hold is answered as ever: that run was let in before.
-CREATE FUNCTION metering_hold_admit(
-    p_run_id text, p_account_id text, p_api_key_id text, p_model text, p_bound_tokens bigint, p_min_tokens bigint
-) RETURNS TABLE (outcome text, max_total_tokens bigint, price_nano_usd_per_token bigint, amount_nano_usd bigint)
-LANGUAGE plpgsql AS $$
+-- Whoever asks and by whatever door: a paused account starts no run. The message is the pause's reason.
+CREATE FUNCTION metering_refuse_paused() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE v_reason text;
 BEGIN
-    PERFORM 1 FROM metering_balance b WHERE b.account_id = p_account_id AND b.paused_from <= clock_timestamp()
-        AND NOT EXISTS (SELECT 1 FROM metering_hold h WHERE h.run_id = p_run_id);
+    SELECT b.pause_reason INTO v_reason FROM metering_balance b
+        WHERE b.account_id = NEW.account_id AND b.paused_from <= clock_timestamp();
     IF FOUND THEN
-        RETURN QUERY SELECT 'paused', 0::bigint, 0::bigint, 0::bigint;
-        RETURN;
+        RAISE EXCEPTION '%', v_reason USING ERRCODE = 'SV402';
     END IF;
-    RETURN QUERY SELECT p.outcome, p.max_total_tokens, p.price_nano_usd_per_token, p.amount_nano_usd
-        FROM metering_hold_place(p_run_id, p_account_id, p_api_key_id, p_model, p_bound_tokens, p_min_tokens) p;
+    RETURN NEW;
 END $$;
+
+CREATE TRIGGER hold_of_paused_refused BEFORE INSERT ON metering_hold
+    FOR EACH ROW EXECUTE FUNCTION metering_refuse_paused();
 
 -- Volatile, so that it sees what the settlement of the same statement did.
 CREATE FUNCTION metering_is_low(p_account_id text) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
@@ -89,7 +87,8 @@ END $$;
 
 BACKWARD = """
 DROP FUNCTION metering_is_low(text);
-DROP FUNCTION metering_hold_admit(text, text, text, text, bigint, bigint);
+DROP TRIGGER hold_of_paused_refused ON metering_hold;
+DROP FUNCTION metering_refuse_paused();
 DROP FUNCTION metering_money_out(text, text, text, bigint, bigint, boolean, text, text);
 DROP FUNCTION metering_money_in(text, text, text, bigint, bigint, text, text);
 DROP FUNCTION metering_owed(text);
