@@ -69,11 +69,12 @@ def _render(world: World, session: Json, refusal: str, status: int = 200) -> Pag
 def _saved(world: World, session: Json) -> str:
     if session["customer"] is None or session["mode"] == "setup":
         return ""
-    return "".join(
+    buttons = "".join(
         f'<button type="submit" class="plain" formnovalidate name="saved" value="{method["id"]}">'
         f"Use {escape(card_words(method))}</button>"
         for method in methods_of(world, session["customer"])
     )
+    return f'{buttons}<p class="soft">Or another card:</p>' if buttons else ""
 
 
 def send(world: World, call: Call) -> Page:

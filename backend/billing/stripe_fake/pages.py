@@ -43,8 +43,8 @@ input:not([type=radio]),button{font:inherit;width:100%;min-height:44px;border-ra
 input:not([type=radio]){border:1px solid var(--line);background:var(--bg);color:var(--ink)}
 button{margin-top:1rem;border:0;background:var(--act);color:var(--on-act);font-weight:600;cursor:pointer}
 button.plain{background:none;color:var(--ink);border:1px solid var(--line);margin-top:.5rem}
-.two{display:grid;grid-template-columns:1fr 1fr;gap:.75rem}.row{display:flex;justify-content:space-between;gap:1rem}
-.row form{flex:none}.row button{width:auto;margin:0}table{width:100%;border-collapse:collapse;font-size:.9375rem}
+.two{display:grid;grid-template-columns:1fr 1fr;gap:.75rem}.row{display:flex;flex-wrap:wrap;justify-content:space-between;gap:.5rem 1rem;padding:.25rem 0}
+.row form{display:flex;gap:.5rem}.row button{width:auto;margin:0}table{width:100%;border-collapse:collapse;font-size:.9375rem}
 td,th{text-align:left;padding:.5rem .25rem;border-bottom:1px solid var(--line)}td:last-child{text-align:right}
 a{color:var(--act)}summary{cursor:pointer;min-height:44px;padding:.5rem 0}code{font-size:.875rem}
 :focus-visible{outline:3px solid var(--act);outline-offset:2px}
@@ -56,7 +56,7 @@ def document(title: str, body: str) -> str:
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{STYLE}</style></head><body>'
-        '<div class="test" role="note">Test mode: a stand-in for the payment processor. No money moves.</div>'
+        '<header class="test">Test mode: a stand-in for the payment processor. No money moves.</header>'
         f"<main>{body}</main></body></html>"
     )
 
@@ -92,7 +92,7 @@ placeholder="4242 4242 4242 4242">
 <input id="expiry" name="expiry" autocomplete="cc-exp" placeholder="12/34" value="12/34" required></div>
 <div><label for="cvc">CVC</label>
 <input id="cvc" name="cvc" inputmode="numeric" autocomplete="cc-csc" placeholder="123" value="123" required></div></div>
-<details><summary>Test cards</summary><ul class="soft">{listed}</ul></details>"""
+<details open><summary>Test cards</summary><ul class="soft">{listed}</ul></details>"""
 
 
 def card_given(world: World, form: Json) -> Json:
