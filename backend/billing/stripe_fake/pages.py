@@ -43,8 +43,10 @@ input:not([type=radio]),button{font:inherit;width:100%;min-height:44px;border-ra
 input:not([type=radio]){border:1px solid var(--line);background:var(--bg);color:var(--ink)}
 button{margin-top:1rem;border:0;background:var(--act);color:var(--on-act);font-weight:600;cursor:pointer}
 button.plain{background:none;color:var(--ink);border:1px solid var(--line);margin-top:.5rem}
-.two{display:grid;grid-template-columns:1fr 1fr;gap:.75rem}.row{display:flex;flex-wrap:wrap;justify-content:space-between;gap:.5rem 1rem;padding:.25rem 0}
-.row form{display:flex;gap:.5rem}.row button{width:auto;margin:0}table{width:100%;border-collapse:collapse;font-size:.9375rem}
+.two{display:grid;grid-template-columns:1fr 1fr;gap:.75rem}
+.row{display:flex;flex-wrap:wrap;justify-content:space-between;gap:.5rem 1rem;padding:.25rem 0}
+.row form{display:flex;gap:.5rem}.row button{width:auto;margin:0}
+table{width:100%;border-collapse:collapse;font-size:.9375rem}
 td,th{text-align:left;padding:.5rem .25rem;border-bottom:1px solid var(--line)}td:last-child{text-align:right}
 a{color:var(--act)}summary{cursor:pointer;min-height:44px;padding:.5rem 0}code{font-size:.875rem}
 :focus-visible{outline:3px solid var(--act);outline-offset:2px}
