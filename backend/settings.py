@@ -313,8 +313,14 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     # Different sets under one field name: each gets a name of its own.
     "ENUM_NAME_OVERRIDES": {
+        "KindEnum": "backend.jobs.models.Job.Kind",
         "JobStatusEnum": "backend.jobs.models.Job.Status",
         "NodeRoleEnum": "backend.nodes.models.Node.Role",
+        "PaymentKindEnum": "backend.billing.models.Payment.Kind",
+        "PaymentStatusEnum": "backend.billing.models.Payment.Status",
+        "RefundStatusEnum": "backend.billing.models.Refund.Status",
+        "PayAsYouGoStatusEnum": "backend.billing.models.PayAsYouGo.Status",
+        "BannerKindEnum": "backend.billing.serializers.BANNER_KINDS",
     },
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
@@ -350,7 +356,11 @@ LOGGING = {
     "filters": {"no_keys": {"()": "backend.core.logs.KeysHidden"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["no_keys"]}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    "loggers": {"django.request": {"level": "ERROR"}, "uvicorn.access": {"level": "WARNING"}},
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        "uvicorn.access": {"level": "WARNING"},
+        "stripe": {"level": "WARNING"},
+    },
 }
 structlog.configure(
     processors=[*_LOG_STEPS, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -11,6 +11,7 @@ from backend.billing.customers import customer_ensure
 from backend.billing.models import Customer, Payment
 from backend.billing.payments import payment_apply, payment_end, payment_get
 from backend.billing.states import PAYMENT_UNFINISHED
+from backend.billing.stripe_objects import PaymentIntent
 from backend.core.errors import ApplicationError
 from backend.core.ids import random_base62
 from backend.metering.idempotency import IdempotencyError
@@ -115,7 +116,7 @@ def action_start(*, account_id: str, payment_id: str, now: dt.datetime | None = 
     return payment_get(account_id=account_id, payment_id=payment_id), intent.action_url or ""
 
 
-def _confirm(intent_id: str, payment_method_id: str, payment_id: str) -> stripe_client.read.PaymentIntent:
+def _confirm(intent_id: str, payment_method_id: str, payment_id: str) -> PaymentIntent:
     try:
         return stripe_client.intent_confirm(
             intent_id,

@@ -68,7 +68,7 @@ def _row(told: StripeDispute, account_id: str) -> Dispute:
         id=told.id,
         defaults={
             "account_id": account_id,
-            "payment_intent_id": told.payment_intent_id,
+            "payment_intent_id": told.payment_intent_id or "",
             "status": told.status,
             "created_at": told.created_at,
         },

@@ -161,7 +161,8 @@ def _read_from(*, now: dt.datetime) -> dt.datetime:
     last = Reconciliation.objects.aggregate(last=Max("read_until"))["last"]
     if last is None:  # before our first payment nothing at Stripe is ours
         last = Payment.objects.aggregate(first=Min("created_at"))["first"] or now
-    return min(last, now) - OVERLAP
+    began: dt.datetime = min(last, now)
+    return began - OVERLAP
 
 
 def _line_of(line: BalanceTransaction) -> StripeLine:

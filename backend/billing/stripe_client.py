@@ -75,7 +75,7 @@ def is_configured() -> bool:
 
 
 def is_live() -> bool:
-    return settings.STRIPE_API_KEY.startswith(("sk_live_", "rk_live_"))
+    return str(settings.STRIPE_API_KEY).startswith(("sk_live_", "rk_live_"))
 
 
 @lru_cache(maxsize=4)

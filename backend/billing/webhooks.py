@@ -22,7 +22,7 @@ from backend.billing.models import Customer, Payment, WebhookEvent
 from backend.billing.pay_as_you_go import subscription_apply
 from backend.billing.payments import payment_apply, payment_end
 from backend.billing.refunds import refund_apply
-from backend.billing.stripe_objects import Event
+from backend.billing.stripe_objects import Card, Event
 from backend.core.errors import ApplicationError
 
 log = structlog.get_logger(__name__)
@@ -48,7 +48,7 @@ def webhook_receive(*, body: bytes, signature: str, now: dt.datetime | None = No
         return "repeated"
     effects = _effects_fetch(event)
     outcome = _apply_once(event, effects, now=now)
-    log.info("webhook", event=event.id, type=event.type, object=event.object_id, outcome=outcome)
+    log.info("webhook", event_id=event.id, type=event.type, object=event.object_id, outcome=outcome)
     return outcome
 
 
@@ -59,7 +59,7 @@ def _effects_fetch(event: Event) -> list[Effect]:
     try:
         return fetch(event)
     except stripe_client.StripeMissing:
-        log.warning("webhook.object_gone", event=event.id, type=event.type, object=event.object_id)
+        log.warning("webhook.object_gone", event_id=event.id, type=event.type, object=event.object_id)
         return []
 
 
@@ -82,7 +82,7 @@ def _inbox_write(event: Event, outcome: str, *, now: dt.datetime) -> bool:
             " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
             [event.id, event.type[:120], event.object_id[:255], outcome, event.created_at, now],
         )
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount == 1)
 
 
 # --- What is fetched for which event
@@ -168,7 +168,7 @@ def _of_customer(event: Event) -> list[Effect]:
     return [lambda now: _card_keep(customer.id, card)]
 
 
-def _card_keep(stripe_customer_id: str, card: stripe_client.read.Card) -> bool:
+def _card_keep(stripe_customer_id: str, card: Card) -> bool:
     found = Customer.objects.filter(stripe_customer_id=stripe_customer_id).first()
     if found is not None:
         customers.card_keep(account_id=found.account_id, card=card)
