@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import pytest
+from django.http import HttpResponse
 from django.test import Client
 
 from backend.accounts.models import Account
@@ -37,21 +39,38 @@ class Far:
         fresh, self.num_seen = events[self.num_seen :], len(events)
         return fresh
 
+    def method_attach(self, customer_id: str, name: str) -> str:
+        """Gives a customer a card by its test name, as the portal would; the id of the payment method."""
+        return str(self._post(f"/v1/payment_methods/{name}/attach", customer=customer_id).json()["id"])
+
+    def authenticate(self, url: str, *, is_passed: bool = True) -> None:
+        """What somebody answers on the page of their bank."""
+        self._post(url.removeprefix(self.end.url), answer="complete" if is_passed else "fail")
+
+    def _post(self, path: str, **form: str) -> httpx.Response:
+        headers = {"authorization": f"Bearer {SECRET_KEY}"}
+        answer = httpx.post(self.end.url + path, data=form, headers=headers, trust_env=False)
+        assert answer.status_code < 400, answer.text
+        return answer
+
     def pay(self, payment: Payment, number: str = VISA) -> None:
         self.control("POST", f"checkout/{payment.checkout_session_id}/pay", number=number)
 
 
-def deliver(
-    event: dict[str, Any], *, secret: str = WEBHOOK_SECRET, signed_at: int | None = None, status: int = 200
-) -> str:
-    """One delivery by the product's own route; gives back the outcome it answers."""
+def signed(event: dict[str, Any], *, secret: str = WEBHOOK_SECRET, signed_at: int | None = None) -> tuple[bytes, str]:
     body = json.dumps(event, indent=2).encode()
-    header = signature(body, [secret], int(time.time()) if signed_at is None else signed_at)
-    answer = Client().post(
-        "/stripe/webhook", body, content_type="application/json", headers={"stripe-signature": header}
-    )
-    assert answer.status_code == status, answer.content
-    return str(answer.json().get("outcome", ""))
+    return body, signature(body, [secret], int(time.time()) if signed_at is None else signed_at)
+
+
+def post(body: bytes, header: str) -> HttpResponse:
+    return Client().post("/stripe/webhook", body, content_type="application/json", headers={"stripe-signature": header})
+
+
+def deliver(event: dict[str, Any]) -> str:
+    """One delivery by the product's own route; gives back the outcome it answers."""
+    answer = post(*signed(event))
+    assert answer.status_code == 200, answer.content
+    return str(json.loads(answer.content)["outcome"])
 
 
 def deliver_all(far: Far) -> list[str]:
