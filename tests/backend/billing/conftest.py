@@ -43,6 +43,10 @@ class Far:
         """Gives a customer a card by its test name, as the portal would; the id of the payment method."""
         return str(self._post(f"/v1/payment_methods/{name}/attach", customer=customer_id).json()["id"])
 
+    def refund(self, intent_id: str, cents: int) -> None:
+        """A refund made in Stripe's dashboard."""
+        self._post("/v1/refunds", payment_intent=intent_id, amount=str(cents))
+
     def authenticate(self, url: str, *, is_passed: bool = True) -> None:
         """What somebody answers on the page of their bank."""
         self._post(url.removeprefix(self.end.url), answer="complete" if is_passed else "fail")
