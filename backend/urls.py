@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from backend.accounts import apis as accounts
+from backend.billing import apis as billing
 from backend.chat import apis as chat
 from backend.console import apis as console
 from backend.console import money_apis
@@ -30,6 +31,18 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/usage/runs", metering.UsageRunsApi.as_view()),
     path("api/statement", statement_apis.StatementApi.as_view()),
     path("api/statement.csv", statement_apis.StatementCsvApi.as_view()),
+    # billing
+    path("api/billing", billing.BillingApi.as_view()),
+    path("api/billing/top-ups", billing.TopUpsApi.as_view()),
+    path("api/billing/auto-top-up", billing.AutoTopUpApi.as_view()),
+    path("api/billing/portal", billing.PortalApi.as_view()),
+    path("api/billing/pay-as-you-go", billing.PayAsYouGoApi.as_view()),
+    path("api/billing/payments", billing.PaymentListApi.as_view()),
+    path("api/billing/payments/<str:payment_id>", billing.PaymentDetailApi.as_view()),
+    path("api/billing/payments/<str:payment_id>/refresh", billing.PaymentRefreshApi.as_view()),
+    path("api/billing/payments/<str:payment_id>/action", billing.PaymentActionApi.as_view()),
+    path("api/billing/payments/<str:payment_id>/refund", billing.PaymentRefundApi.as_view()),
+    path("stripe/webhook", billing.stripe_webhook),
     # model_registry, runs, chat
     path("api/models", model_registry.ModelListApi.as_view()),
     path("api/models/<str:name>", model_registry.ModelDetailApi.as_view()),

@@ -7,16 +7,22 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
+from backend.billing import auto_top_up, metered, reconcile
+from backend.billing import sweep as billing
 from backend.console.proof import proof_alarm
 from backend.core.queue import (
     TASK_ALERTS_MAIL,
+    TASK_AUTO_TOP_UP,
+    TASK_BILLING_SWEEP,
     TASK_DEPLOYMENTS_ADVANCE,
     TASK_FOLLOW_NODES,
     TASK_GC_CHECKPOINTS,
     TASK_HOLDS_SWEEP,
     TASK_LEDGER_CHECK,
+    TASK_METER_SEND,
     TASK_NODES_PROBE,
     TASK_PLACE_JOBS,
+    TASK_RECONCILE,
     TASK_RUN_ADVANCE,
     TASK_RUNS_SWEEP,
     TASK_SWEEP_ATTEMPTS,
@@ -105,3 +111,23 @@ def gc_checkpoints() -> None:
 @app.task(name=TASK_DEPLOYMENTS_ADVANCE)
 def advance_deployments() -> None:
     asyncio.run(_then_close(deployment_advance()))
+
+
+@app.task(name=TASK_AUTO_TOP_UP)
+def charge_auto_top_up(account_id: str) -> None:
+    auto_top_up.auto_top_up(account_id)
+
+
+@app.task(name=TASK_BILLING_SWEEP)
+def sweep_billing() -> None:
+    billing.billing_sweep()
+
+
+@app.task(name=TASK_METER_SEND)
+def send_meter_events() -> None:
+    metered.outbox_tick()
+
+
+@app.task(name=TASK_RECONCILE)
+def reconcile_stripe() -> None:
+    reconcile.reconcile_tick()

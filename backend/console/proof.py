@@ -14,6 +14,7 @@ from typing import Any, Literal
 import structlog
 from django.db import connection, transaction
 
+from backend.billing.reconcile import reconciliation_read
 from backend.metering.ledger_check import CLAIMS
 from backend.metering.models import UsageRecord
 from backend.nodes.client import NodeAddress, NodeClient, NodeRefused, NodeUnreachable, sessions_close
@@ -34,6 +35,7 @@ ENTRIES_CLAIMS = (
     "each transaction sums to 0",
     "a balance is the sum of its entries",
     "revenue is the cost of all runs",
+    "nobody owes less than nothing",
 )
 HOLDS_CLAIMS = (
     "held money is that of open holds",
@@ -209,4 +211,21 @@ def _row_compare(node_name: str, row: UsageRow, record: UsageRecord, line: Proof
 
 
 def _cash(_: None) -> ProofLine:
-    return ProofLine(name="cash", state="unchecked", note="Stripe is not connected: no payment can come in yet.")
+    read = reconciliation_read()
+    line = ProofLine(name="cash", num_covered=read.num_compared)
+    line.sums_nano_usd = {"ledger": read.ledger_nano_usd, "stripe": read.stripe_nano_usd}
+    notes = []
+    if not read.is_configured:
+        line.state = "unchecked"
+        notes.append("no payments are taken here: Stripe is not connected")
+    elif read.read_until is None or read.is_stale:
+        line.state = "unchecked"
+        notes.append("Stripe's movements were not read lately")
+    if read.read_until is not None:
+        notes.append(f"Stripe's movements are known up to {read.read_until:%Y-%m-%d %H:%M} UTC")
+    if read.num_waiting:
+        notes.append(f"{read.num_waiting} are too young to compare")
+    if read.first_difference:
+        line.differs("cash is what Stripe moved", read.first_difference)
+    line.note = "; ".join(notes)
+    return line

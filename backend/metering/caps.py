@@ -1,6 +1,6 @@
 """Monthly spend caps of an account and its keys: set, read, and told about at 50, 80 and 100 %.
 
-The hard stop is the hold's own SQL (migration 0005). A settlement that passes a threshold writes a SpendAlert; the
+The hard stop is the hold's own SQL (migration 0007). A settlement that passes a threshold writes a SpendAlert; the
 pages show them, and `alerts_mail` mails each subject's newest once. Months are calendar months in UTC.
 """
 

@@ -48,6 +48,10 @@ CLAIMS = {
             FROM metering_hold h LEFT JOIN metering_usagerecord u ON u.run_id = h.run_id
             WHERE h.account_id = b.account_id AND h.month = b.month) r ON true
         WHERE b.month IS NOT NULL AND (b.month_spent_nano_usd <> r.spent OR b.month_held_nano_usd <> r.held)""",
+    "nobody owes less than nothing": """
+        SELECT format('%s: receivable %s n$', a.account_id, sum(e.amount_nano_usd)) FROM metering_ledgerentry e
+        JOIN metering_ledgeraccount a ON a.id = e.ledger_account_id WHERE a.kind = 'receivable'
+        GROUP BY a.account_id HAVING sum(e.amount_nano_usd) > 0""",
     "revenue is the cost of all runs": """
         SELECT format('revenue %s n$, usage %s n$', r.s, u.s) FROM
             (SELECT coalesce(sum(e.amount_nano_usd), 0) s FROM metering_ledgerentry e

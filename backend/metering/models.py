@@ -2,7 +2,7 @@
 
 The unit is the integer nano-dollar. Ledger rows and prices are written once: triggers in migration 0002
 refuse UPDATE and DELETE, and refuse a transaction whose entries do not sum to 0. Balance is a projection of
-the ledger, changed in the same transaction; the functions of migrations 0003 and 0004 are the only writers of holds,
+the ledger, changed in the same transaction; the functions of migrations 0003, 0005 and 0007 alone write holds,
 settlements and usage. Not here: cards and invoices (billing).
 """
 
@@ -44,6 +44,8 @@ class LedgerAccount(models.Model):
         CASH = "cash"  # paid in from outside (negative: the other side of credit)
         WASTE = "waste"  # tokens of runs that failed by our fault, at list price (negative)
         PRODUCTION = "production"  # the other side of waste
+        RECEIVABLE = "receivable"  # what a customer owes beyond their credit, after a chargeback (negative)
+        TAX = "tax"  # collected with a payment, owed to the tax office
 
     kind = models.CharField(max_length=12, choices=Kind.choices)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
@@ -52,9 +54,9 @@ class LedgerAccount(models.Model):
         constraints = (
             models.UniqueConstraint(fields=("kind", "account"), nulls_distinct=False, name="one_ledger_account_each"),
             models.CheckConstraint(
-                condition=Q(kind__in=("credit", "hold"), account__isnull=False)
-                | (~Q(kind__in=("credit", "hold")) & Q(account__isnull=True)),
-                name="customers_have_credit_and_hold",
+                condition=Q(kind__in=("credit", "hold", "receivable"), account__isnull=False)
+                | (~Q(kind__in=("credit", "hold", "receivable")) & Q(account__isnull=True)),
+                name="customers_own_their_pots",
             ),
         )
 
@@ -70,9 +72,15 @@ class LedgerTransaction(models.Model):
         SETTLE = "settle"
         WASTE = "waste"
         GRANT = "grant"
+        TOPUP = "topup"  # paid in beforehand
+        METERED = "metered"  # an invoice of pay-as-you-go, paid
+        REFUND = "refund"
+        REFUND_REVERSAL = "refund_reversal"  # the bank did not take it
+        DISPUTE = "dispute"  # a chargeback took the money
+        DISPUTE_REVERSAL = "dispute_reversal"  # and gave it back
 
-    kind = models.CharField(max_length=12, choices=Kind.choices)
-    source = models.CharField(max_length=120, unique=True)  # "hold:run_…", "grant:trial:acct_…"
+    kind = models.CharField(max_length=24, choices=Kind.choices)
+    source = models.CharField(max_length=120, unique=True)  # "hold:run_…", "grant:trial:acct_…", "topup:pi_…"
     run_id = models.CharField(max_length=ID_CHARS_MAX, blank=True, default="")
     actor = models.CharField(max_length=120, blank=True, default="")  # who, for what a person or command set off
     reason = models.CharField(max_length=240, blank=True, default="")
@@ -117,6 +125,11 @@ class Balance(models.Model):
     month = models.DateField(null=True, blank=True)  # its first day (UTC)
     month_spent_nano_usd = models.BigIntegerField(default=0, db_default=0)
     month_held_nano_usd = models.BigIntegerField(default=0, db_default=0)
+    # Two facts of billing, kept in the row that admission and settlement read anyway.
+    paused_from = models.DateTimeField(null=True, blank=True)  # from then on no new run is let in
+    # A sentence for the customer. The default lies in the database: balances are made by SQL functions.
+    pause_reason = models.CharField(max_length=240, blank=True, default="", db_default="")
+    low_below_nano_usd = models.BigIntegerField(null=True, blank=True)  # a settlement that leaves less rings billing
 
     class Meta:
         constraints = (

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 import structlog
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import timezone
 
 from backend.core.audit import Area, audit_write
 from backend.core.errors import ApplicationError, NotFound
 from backend.metering.models import Balance, Hold, Price, UsageRecord
 from backend.metering.money import usd
+from backend.metering.signals import balance_low
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +26,7 @@ DEFAULT_PRICE = "default"  # the price row that pages show before a model is cho
 TRIAL_GRANT_NANO_USD = 1_000_000_000  # $1: a third of a million tokens, enough to like it, too little to resell
 HOLD_AGE_MAX = dt.timedelta(minutes=30)  # a run ends within minutes; past this only a dead one holds money
 SWEEP_HOLDS_MAX = 500  # per call: a sweep is a short task
+PAUSED_SQLSTATE = "SV402"  # what the trigger on holds raises for a paused account
 TOKENS_MAX = 10_000_000  # of one hold, above any context: keeps products far from bigint's end
 
 
@@ -80,6 +82,12 @@ class SpendCapReached(InsufficientFunds):
     code = "spend_cap_reached"
 
 
+class AccountPaused(InsufficientFunds):
+    """A payment failed or was disputed: no new run until that is mended. The message says which and how."""
+
+    code = "account_paused"
+
+
 class ModelNotPriced(ApplicationError):
     code = "model_not_priced"
 
@@ -97,7 +105,7 @@ def hold_place(
     """Sets aside `min(affordable, bound_tokens)` tokens' worth for the run; a repeat returns the same hold.
 
     Raises InsufficientFunds when fewer than `min_tokens` are affordable, SpendCapReached when a monthly cap leaves
-    fewer, ModelNotPriced, RunIdTaken.
+    fewer, AccountPaused, ModelNotPriced, RunIdTaken.
     """
     assert 1 <= min_tokens <= bound_tokens <= TOKENS_MAX, f"{min_tokens=} {bound_tokens=}"
     try:
@@ -111,6 +119,10 @@ def hold_place(
     except IntegrityError as error:
         # Only another account's simultaneous hold on this id gets here: our own would have waited at the balance.
         raise RunIdTaken(f"The run id {run_id} is taken.") from error
+    except DatabaseError as error:
+        if getattr(error.__cause__, "sqlstate", "") != PAUSED_SQLSTATE:
+            raise
+        raise _paused(error) from error
     if outcome in ("placed", "repeated"):
         return HoldPlaced(
             run_id=run_id,
@@ -136,6 +148,11 @@ def hold_place(
     )
 
 
+def _paused(error: DatabaseError) -> AccountPaused:
+    reason = str(error).partition("\n")[0]
+    return AccountPaused(f"This account is paused: {reason}", affordable_tokens=0, price_nano_usd_per_token=0)
+
+
 def _cap_words(outcome: str, cap: int, spent: int, held: int, *, tokens: int, min_tokens: int) -> str:
     """Why a cap stops the run, and the cure."""
     whose, page = ("this API key's", "/keys") if outcome == "key_capped" else ("your account's", "/usage")
@@ -154,7 +171,8 @@ def run_settle(*, run_id: str, usage: UsageCounts, is_billable: bool, finish_rea
     """
     rows = list(
         UsageRecord.objects.raw(
-            "SELECT * FROM metering_run_settle(%s, %s, %s, %s, %s, %s, %s)",
+            "SELECT u.*, metering_is_low(u.account_id) AS is_balance_low"
+            " FROM metering_run_settle(%s, %s, %s, %s, %s, %s, %s) u",
             [
                 run_id,
                 usage.prompt_tokens,
@@ -169,6 +187,8 @@ def run_settle(*, run_id: str, usage: UsageCounts, is_billable: bool, finish_rea
     if not rows:
         raise NotFound(f"The run {run_id} has no hold.")
     record = rows[0]
+    if record.is_balance_low:  # type: ignore[attr-defined]
+        balance_low.send(sender=UsageRecord, account_id=record.account_id)
     if record.is_billable and record.cost_nano_usd < usage.total_tokens * record.price_nano_usd_per_token:
         log.error("settle.over_hold", run_id=run_id, counted=usage.total_tokens, paid_nano_usd=record.cost_nano_usd)
     return record

@@ -54,6 +54,167 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/billing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["api_billing_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/auto-top-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put: operations["api_billing_auto_top_up_update"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/pay-as-you-go": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["billing_pay_as_you_go_start"];
+        delete: operations["billing_pay_as_you_go_end"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/payments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["billing_payments_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/payments/{payment_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["billing_payments_read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/payments/{payment_id}/action": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["api_billing_payments_action_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/payments/{payment_id}/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description For the browser that comes back from the Checkout page before the webhook does. */
+        post: operations["api_billing_payments_refresh_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/payments/{payment_id}/refund": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["api_billing_payments_refund_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/portal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["api_billing_portal_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/top-ups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["api_billing_top_ups_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/console/audit": {
         parameters: {
             query?: never;
@@ -893,6 +1054,11 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Action: {
+            payment: components["schemas"]["Payment"];
+            /** @description The bank's page. Empty: nothing was to be confirmed. */
+            url: string;
+        };
         Alias: {
             alias: string;
             model: string | null;
@@ -946,6 +1112,67 @@ export interface components {
             reason: string;
             request_id: string;
         };
+        AutoTopUp: {
+            is_enabled: boolean;
+            threshold_cents: number;
+            target_cents: number;
+            monthly_ceiling_cents: number;
+            spent_this_month_cents: number;
+            is_ceiling_reached: boolean;
+            /**
+             * Format: date-time
+             * @description After a decline: no charge before it.
+             */
+            retry_at: string | null;
+            /** @description Not empty: we switched it off, and why. */
+            switched_off_reason: string;
+        };
+        AutoTopUpInput: {
+            is_enabled: boolean;
+            threshold_cents: number;
+            target_cents: number;
+            monthly_ceiling_cents: number;
+        };
+        Banner: {
+            kind: components["schemas"]["BannerKindEnum"];
+            message: string;
+            /**
+             * Format: date-time
+             * @description Since when, or from when on.
+             */
+            at: string | null;
+        };
+        /**
+         * @description * `paused` - paused
+         *     * `will_pause` - will_pause
+         *     * `auto_top_up_off` - auto_top_up_off
+         *     * `card_declined` - card_declined
+         *     * `action_required` - action_required
+         *     * `owed` - owed
+         * @enum {string}
+         */
+        BannerKindEnum: "paused" | "will_pause" | "auto_top_up_off" | "card_declined" | "action_required" | "owed";
+        Billing: {
+            /** @description False: this server takes no payments. */
+            is_configured: boolean;
+            /** @description Tax is added on the Checkout page. */
+            has_tax: boolean;
+            balance_nano_usd: number;
+            available_nano_usd: number;
+            held_nano_usd: number;
+            credit_limit_nano_usd: number;
+            owed_nano_usd: number;
+            refundable_nano_usd: number;
+            month_to_date_nano_usd: number;
+            price_nano_usd_per_token: number;
+            top_up_cents_min: number;
+            top_up_cents_max: number;
+            card: components["schemas"]["Card"] | null;
+            auto_top_up: components["schemas"]["AutoTopUp"] | null;
+            pay_as_you_go: components["schemas"]["PayAsYouGo"] | null;
+            pending_action: components["schemas"]["PendingAction"] | null;
+            banner: components["schemas"]["Banner"] | null;
+        };
         /** @enum {unknown} */
         BlankEnum: "";
         /**
@@ -963,6 +1190,12 @@ export interface components {
              * @description null: no cap
              */
             monthly_cap_nano_usd: number | null;
+        };
+        Card: {
+            brand: string;
+            last4: string;
+            exp_month: number;
+            exp_year: number;
         };
         /** @description b beside a; `difference` is b's share less a's, with its 95 % interval. */
         Compared: {
@@ -1541,9 +1774,15 @@ export interface components {
          *     * `settle` - Settle
          *     * `waste` - Waste
          *     * `grant` - Grant
+         *     * `topup` - Topup
+         *     * `metered` - Metered
+         *     * `refund` - Refund
+         *     * `refund_reversal` - Refund Reversal
+         *     * `dispute` - Dispute
+         *     * `dispute_reversal` - Dispute Reversal
          * @enum {string}
          */
-        LedgerKindEnum: "hold" | "settle" | "waste" | "grant";
+        LedgerKindEnum: "hold" | "settle" | "waste" | "grant" | "topup" | "metered" | "refund" | "refund_reversal" | "dispute" | "dispute_reversal";
         /** @description data + code + config + parent -> job -> checkpoint. */
         Lineage: {
             parent?: string | null;
@@ -1722,6 +1961,65 @@ export interface components {
              */
             monthly_cap_nano_usd?: number | null;
         };
+        PayAsYouGo: {
+            status: components["schemas"]["PayAsYouGoStatusEnum"];
+            credit_limit_nano_usd: number;
+        };
+        /**
+         * @description * `invited` - Invited
+         *     * `active` - Active
+         *     * `ended` - Ended
+         * @enum {string}
+         */
+        PayAsYouGoStatusEnum: "invited" | "active" | "ended";
+        Payment: {
+            id?: string;
+            kind: components["schemas"]["PaymentKindEnum"];
+            status?: components["schemas"]["PaymentStatusEnum"];
+            amount_cents: number;
+            tax_cents?: number;
+            failure_message?: string;
+            /** Format: date-time */
+            created_at?: string;
+            /** Format: date-time */
+            finished_at?: string | null;
+            refunds: components["schemas"]["Refund"][];
+        };
+        /**
+         * @description * `checkout` - Checkout
+         *     * `auto` - Auto
+         * @enum {string}
+         */
+        PaymentKindEnum: "checkout" | "auto";
+        PaymentStarted: {
+            id?: string;
+            kind: components["schemas"]["PaymentKindEnum"];
+            status?: components["schemas"]["PaymentStatusEnum"];
+            amount_cents: number;
+            tax_cents?: number;
+            failure_message?: string;
+            /** Format: date-time */
+            created_at?: string;
+            /** Format: date-time */
+            finished_at?: string | null;
+            refunds: components["schemas"]["Refund"][];
+            /** @description Where to send the browser. */
+            url: string;
+        };
+        /**
+         * @description * `created` - Created
+         *     * `open` - Open
+         *     * `action_required` - Action Required
+         *     * `failed` - Failed
+         *     * `expired` - Expired
+         *     * `succeeded` - Succeeded
+         * @enum {string}
+         */
+        PaymentStatusEnum: "created" | "open" | "action_required" | "failed" | "expired" | "succeeded";
+        PendingAction: {
+            payment_id: string;
+            amount_cents: number;
+        };
         PlanCheck: {
             name: string;
             is_ok: boolean;
@@ -1833,6 +2131,29 @@ export interface components {
              */
             tools: components["schemas"]["ToolsEnum"][];
         };
+        Refund: {
+            id?: string;
+            status?: components["schemas"]["RefundStatusEnum"];
+            amount_cents: number;
+            tax_cents?: number;
+            /** Format: date-time */
+            created_at?: string;
+            /** Format: date-time */
+            finished_at?: string | null;
+        };
+        RefundInput: {
+            amount_cents: number;
+            /** @default asked for by the customer */
+            reason: string;
+        };
+        /**
+         * @description * `created` - Created
+         *     * `pending` - Pending
+         *     * `succeeded` - Succeeded
+         *     * `failed` - Failed
+         * @enum {string}
+         */
+        RefundStatusEnum: "created" | "pending" | "succeeded" | "failed";
         /** @description One measurement: `n` problems, the share right with tools, its 95 % interval, and what was asked. */
         Report: {
             readonly id: number;
@@ -2079,6 +2400,11 @@ export interface components {
          * @enum {string}
          */
         ToolsEnum: "execute_python" | "symbolic_math" | "logic_solver";
+        TopUpInput: {
+            amount_cents: number;
+            /** @default false */
+            keep_card: boolean;
+        };
         Transition: {
             from_status: string;
             to_status: string;
@@ -2086,6 +2412,9 @@ export interface components {
             epoch: number;
             /** Format: date-time */
             at: string;
+        };
+        Url: {
+            url: string;
         };
         Usage: {
             prompt_tokens: number;
@@ -2220,6 +2549,240 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    api_billing_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Billing"];
+                };
+            };
+        };
+    };
+    api_billing_auto_top_up_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AutoTopUpInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutoTopUp"];
+                };
+            };
+        };
+    };
+    billing_pay_as_you_go_start: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PayAsYouGo"];
+                };
+            };
+        };
+    };
+    billing_pay_as_you_go_end: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    billing_payments_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Payment"][];
+                };
+            };
+        };
+    };
+    billing_payments_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                payment_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Payment"];
+                };
+            };
+        };
+    };
+    api_billing_payments_action_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                payment_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Action"];
+                };
+            };
+        };
+    };
+    api_billing_payments_refresh_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                payment_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Payment"];
+                };
+            };
+        };
+    };
+    api_billing_payments_refund_create: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The same key is the same request. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                payment_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RefundInput"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refund"];
+                };
+            };
+        };
+    };
+    api_billing_portal_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Url"];
+                };
+            };
+        };
+    };
+    api_billing_top_ups_create: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The same key is the same request. */
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TopUpInput"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaymentStarted"];
+                };
             };
         };
     };

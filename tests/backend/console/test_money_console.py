@@ -7,12 +7,13 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import AsyncClient, Client
 from django.utils import timezone
 
 from backend.accounts.models import Account, User
 from backend.accounts.services import operator_create
+from backend.billing.signals import changed
 from backend.console.proof import ProofLine, proof_read
 from backend.core.audit import actor_set
 from backend.core.models import AuditEntry
@@ -272,6 +273,21 @@ def test_usage_that_is_not_the_logs_is_named(account: Account, price: int) -> No
     assert "run run_ended00000: billed 3 + 7 tokens, its log counts 4 + 6" in only_broken("usage")
 
 
+@pytest.mark.usefixtures("_planted")
+def test_cash_that_stripe_does_not_know_is_named(account: Account, price: int) -> None:
+    assert lines()["cash"].state == "unchecked"
+    plant(
+        "WITH t AS (INSERT INTO metering_ledgertransaction (kind, source, run_id, actor, reason, created_at)"
+        " VALUES ('topup', 'topup:pi_planted', '', '', '', now() - interval '1 day') RETURNING id)"
+        " INSERT INTO metering_ledgerentry (transaction_id, ledger_account_id, amount_nano_usd)"
+        " SELECT t.id, metering_ledger_account('cash', NULL), -10000000000 FROM t UNION ALL"
+        " SELECT t.id, metering_ledger_account('credit', %s), 10000000000 FROM t",
+        account.id,
+    )
+    plant("UPDATE metering_balance SET available_nano_usd = available_nano_usd + 10000000000")
+    assert only_broken("cash").startswith("cash is what Stripe moved: topup:pi_planted: Stripe 0 n$, ledger")
+
+
 def test_the_operator_sees_the_proof(operator: Client, account: Account, price: int) -> None:
     body = operator.get("/api/console/proof").json()
     assert [line["name"] for line in body["lines"]] == ["entries", "holds", "usage", "cash"]
@@ -279,6 +295,20 @@ def test_the_operator_sees_the_proof(operator: Client, account: Account, price: 
 
 
 # --- The audit log
+
+
+def test_billings_changes_are_in_the_audit_log(account: Account) -> None:
+    with transaction.atomic():
+        changed(
+            action="auto_top_up.set",
+            account_id=account.id,
+            target=account.id,
+            before=None,
+            after={"is_enabled": True},
+            actor="alice@example.org",
+        )
+    entry = AuditEntry.objects.get(action="auto_top_up.set")
+    assert (entry.area, entry.actor, entry.after) == ("money", "alice@example.org", {"is_enabled": True})
 
 
 def test_the_audit_log_is_filtered_and_paged(operator: Client, account: Account, price: int) -> None:

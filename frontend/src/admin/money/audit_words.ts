@@ -11,7 +11,10 @@ export interface Change {
 export function changesOf(entry: Pick<AuditEntry, "before" | "after">): Change[] {
   const names = new Set([...Object.keys(entry.before ?? {}), ...Object.keys(entry.after ?? {})]);
   return [...names].map((name) => ({
-    name: name.replace(/_nano_usd\b/, "").replace("nano_usd_per_token", "price a token").replaceAll("_", " "),
+    name: name
+      .replace(/_nano_usd\b/, "")
+      .replace("nano_usd_per_token", "price a token")
+      .replaceAll("_", " "),
     before: entry.before && name in entry.before ? words(name, entry.before[name]) : null,
     after: entry.after && name in entry.after ? words(name, entry.after[name]) : null,
   }));

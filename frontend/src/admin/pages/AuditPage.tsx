@@ -161,7 +161,9 @@ function EntryTable({ rows }: { rows: AuditEntry[] }) {
               <td className="py-2.5 break-words">
                 {row.reason}
                 {row.request_id && (
-                  <span className="block font-mono text-xs break-all text-soft">{m.audit.request(row.request_id)}</span>
+                  <span className="block font-mono text-xs break-all text-soft">
+                    {m.audit.request(row.request_id)}
+                  </span>
                 )}
               </td>
             </tr>

@@ -211,7 +211,7 @@ DROP_HOLD_PLACE = "DROP FUNCTION metering_hold_place(text, text, text, text, big
 
 
 class Migration(migrations.Migration):
-    dependencies = [("metering", "0004_spend_caps")]
+    dependencies = [("metering", "0006_spend_caps")]
     operations = [
         migrations.RunSQL(LEDGER_ACCOUNT, migrations.RunSQL.noop),
         migrations.RunSQL(SPEND_ALERT, "DROP FUNCTION metering_spend_alert;"),

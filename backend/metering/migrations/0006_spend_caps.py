@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0001_initial"),
-        ("metering", "0003_money_functions"),
+        ("metering", "0005_payment_functions"),
     ]
 
     operations = [
