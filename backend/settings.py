@@ -126,6 +126,11 @@ SVEND_ARTIFACTS_URL = env.str("SVEND_ARTIFACTS_URL", default=PUBLIC_URL).rstrip(
 # Networks in which a node added in the web UI may lie, as in 203.0.113.0/24,198.51.100.0/24. Empty: any public one.
 SVEND_NODE_NETWORKS = _networks(env.list("SVEND_NODE_NETWORKS", default=[]))
 
+# Where a process is made to die, for the crash tests (backend/core/failpoints.py). Never set on a real server.
+FAILPOINT = env.str("SVEND_FAILPOINT", default="")
+if FAILPOINT and not IS_LOCAL:
+    raise ImproperlyConfigured(f"SVEND_FAILPOINT={FAILPOINT!r} makes processes die: only with SVEND_LOCAL=1.")
+
 # --- Parts
 
 INSTALLED_APPS = [

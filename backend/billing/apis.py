@@ -32,6 +32,7 @@ from backend.billing.serializers import (
     UrlSerializer,
 )
 from backend.core.errors import ApplicationError, NotAllowed, error_response
+from backend.core.failpoints import failpoint
 from backend.metering.idempotency import KEY_CHARS_MAX
 
 WEBHOOK_BYTES_MAX = 512 * 1024  # Stripe's largest events are tens of kilobytes
@@ -164,4 +165,5 @@ def stripe_webhook(request: HttpRequest) -> HttpResponse:
         outcome = webhooks.webhook_receive(body=request.body, signature=request.headers.get("stripe-signature", ""))
     except ApplicationError as error:
         return error_response(error)
+    failpoint("webhook.committed")
     return JsonResponse({"outcome": outcome})

@@ -13,6 +13,7 @@ from backend.billing.payments import payment_apply, payment_end, payment_get
 from backend.billing.states import PAYMENT_UNFINISHED
 from backend.billing.stripe_objects import PaymentIntent
 from backend.core.errors import ApplicationError
+from backend.core.failpoints import failpoint
 from backend.core.ids import random_base62
 from backend.metering.idempotency import IdempotencyError
 
@@ -91,6 +92,7 @@ def _page_open(payment: Payment, customer: Customer, *, now: dt.datetime) -> Non
     except stripe_client.StripeRefused as refused:
         payment_end(payment.id, Payment.Status.FAILED, code=refused.code, message=refused.message, now=now)
         raise
+    failpoint("checkout.made")
     Payment.objects.filter(id=payment.id).update(
         checkout_session_id=session.id, checkout_url=session.url or "", asked_at=now
     )

@@ -22,6 +22,7 @@ from django.utils import timezone
 from backend.billing import stripe_client
 from backend.billing.models import Customer, Invoice, MeterEvent, PayAsYouGo
 from backend.billing.stripe_client import UNIT_NANO_USD
+from backend.core.failpoints import failpoint
 from backend.metering.models import Balance
 from backend.metering.payments import NANO_USD_PER_CENT
 
@@ -146,6 +147,7 @@ def _send(identifier: str, *, now: dt.datetime) -> bool:
             raise
         log.warning("meter.refused", identifier=identifier, error=error.message)
         return False
+    failpoint("outbox.sent")
     MeterEvent.objects.filter(identifier=identifier).update(status=Status.SENT, sent_at=now, last_error="")
     return True
 

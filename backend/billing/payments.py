@@ -17,6 +17,7 @@ from backend.billing.signals import changed
 from backend.billing.states import PAYMENT_UNFINISHED, payment_is_news
 from backend.billing.stripe_objects import PaymentIntent
 from backend.core.errors import NotFound
+from backend.core.failpoints import failpoint
 from backend.metering.payments import NANO_USD_PER_CENT, Kind, Movement, money_in
 
 log = structlog.get_logger(__name__)
@@ -171,6 +172,7 @@ def charge_send(payment: Payment, *, now: dt.datetime) -> None:
             payment_method_id=customer.payment_method_id,
             amount_cents=payment.amount_cents,
         )
+        failpoint("auto_top_up.sent")
     except stripe_client.CardDeclined as declined:
         if declined.intent is None:
             payment_end(payment.id, Status.FAILED, code=declined.code, message=declined.message, now=now)

@@ -20,6 +20,7 @@ from backend.billing import stripe_client
 from backend.billing.metered import OutboxRead, outbox_read
 from backend.billing.models import Payment, Reconciliation, StripeLine
 from backend.billing.stripe_objects import BalanceTransaction
+from backend.core.failpoints import failpoint
 
 log = structlog.get_logger(__name__)
 
@@ -113,6 +114,7 @@ def reconcile(*, now: dt.datetime | None = None) -> Reconciliation:
     now = now or timezone.now()
     started = time.monotonic()
     num_new, read_until = _lines_copy(now=now)
+    failpoint("reconcile.copied")
     result = Reconciliation(
         created_at=now,
         num_lines_new=num_new,

@@ -19,6 +19,7 @@ from backend.billing.signals import changed
 from backend.billing.states import refund_is_news
 from backend.billing.stripe_objects import Refund as StripeRefund
 from backend.core.errors import ApplicationError
+from backend.core.failpoints import failpoint
 from backend.metering.idempotency import IdempotencyError
 from backend.metering.models import Balance
 from backend.metering.payments import NANO_USD_PER_CENT, Kind, Movement, money_in, money_out, paid_unspent_read
@@ -170,6 +171,7 @@ def refund_send(refund: Refund, *, now: dt.datetime) -> None:
     except stripe_client.StripeRefused:
         _move(refund.id, Refund.Status.FAILED, stripe_refund_id=None, now=now)
         raise
+    failpoint("refund.sent")
     refund_apply(made, now=now)
 
 

@@ -24,6 +24,7 @@ from backend.billing.payments import payment_apply, payment_end
 from backend.billing.refunds import refund_apply
 from backend.billing.stripe_objects import Card, Event
 from backend.core.errors import ApplicationError
+from backend.core.failpoints import failpoint
 
 log = structlog.get_logger(__name__)
 
@@ -68,6 +69,7 @@ def _apply_once(event: Event, effects: list[Effect], *, now: dt.datetime) -> Out
     if not _inbox_write(event, "applied" if effects else "ignored", now=now):
         return "repeated"
     told = [effect(now) for effect in effects]
+    failpoint("webhook.stored")
     if effects and not any(told):
         WebhookEvent.objects.filter(id=event.id).update(outcome="ignored")
         return "ignored"

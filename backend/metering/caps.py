@@ -18,6 +18,7 @@ from backend.accounts.models import Account, Membership
 from backend.accounts.services import api_key_cap_set
 from backend.core.audit import Area, audit_write
 from backend.core.errors import ApplicationError
+from backend.core.failpoints import failpoint
 from backend.metering.models import Balance, KeyMonth, SpendAlert
 from backend.metering.money import usd
 
@@ -165,6 +166,7 @@ def _alerts_mail_one() -> bool:
     to = _owners(newest.account)
     if to:
         _mail(newest, to).send()
+        failpoint("alert.mailed")
     log.info("spend_alert.told", account_id=newest.account_id, percent=newest.percent, num_addresses=len(to))
     SpendAlert.objects.filter(id__in=[alert.pk for alert in together]).update(mailed_at=timezone.now())
     return True

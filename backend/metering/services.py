@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from backend.core.audit import Area, audit_write
 from backend.core.errors import ApplicationError, NotFound
+from backend.core.failpoints import failpoint
 from backend.metering.models import Balance, Hold, Price, UsageRecord
 from backend.metering.money import usd
 from backend.metering.signals import balance_low
@@ -238,6 +239,7 @@ def credit_grant(*, account_id: str, amount_nano_usd: int, source: str, actor: s
             actor=actor,
             reason=reason,
         )
+        failpoint("credit.granted")
         log.info("credit.granted", account_id=account_id, amount_nano_usd=amount_nano_usd, actor=actor, reason=reason)
     return is_new
 
