@@ -13,6 +13,14 @@ from tests.e2e.product import Product, product_started
 pytestmark = [pytest.mark.e2e, pytest.mark.model, pytest.mark.timeout(420)]
 
 TEN_DOLLARS = 10_000_000_000
+RUN_POINTS = [
+    "run.hold_placed",
+    "run.committed",
+    "run.node_accepted",
+    "run.final_read",
+    "run.settle_before",
+    "run.settle_after",
+]
 
 
 @pytest.fixture

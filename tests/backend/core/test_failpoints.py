@@ -12,31 +12,31 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
-def _acted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def acted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     acted: list[str] = []
     monkeypatch.setattr(failpoints, "_act", acted.append)
     return acted
 
 
-def test_nothing_happens_unless_one_is_set(_acted: list[str]) -> None:
+def test_nothing_happens_unless_one_is_set(acted: list[str]) -> None:
     failpoint("run.committed")
-    assert _acted == []
+    assert acted == []
 
 
-def test_the_nth_passing_of_the_named_point_fires(settings, _acted: list[str]) -> None:
+def test_the_nth_passing_of_the_named_point_fires(settings, acted: list[str]) -> None:
     failpoints._times.clear()
     settings.FAILPOINT = "run.final_read:kill9@2"
     for name in ("run.final_read", "run.committed", "run.final_read", "run.final_read"):
         failpoint(name)
-    assert _acted == ["kill9"]
+    assert acted == ["kill9"]
 
 
-def test_a_point_armed_in_a_folder_fires_once(settings, tmp_path: Path, _acted: list[str]) -> None:
+def test_a_point_armed_in_a_folder_fires_once(settings, tmp_path: Path, acted: list[str]) -> None:
     settings.FAILPOINT = f"in:{tmp_path}"
     (tmp_path / "run.committed").write_text("kill9_postgres")
     for name in ("run.final_read", "run.committed", "run.committed"):
         failpoint(name)
-    assert _acted == ["kill9_postgres"]
+    assert acted == ["kill9_postgres"]
 
 
 @pytest.mark.parametrize(
