@@ -94,9 +94,11 @@ def subscription_apply(told: Subscription, *, now: dt.datetime) -> str | None:
         return None
     settings_lock(customer.account_id)
     agreement = PayAsYouGo.objects.select_for_update().get(account_id=customer.account_id)
-    if told.is_alive and agreement.status == Status.INVITED:
+    is_known = agreement.subscription_id == told.id
+    if told.is_alive and agreement.status == Status.INVITED and not is_known:
         _begin(agreement, told, now=now)
-    elif told.status == "canceled" and agreement.subscription_id == told.id and agreement.status == Status.ACTIVE:
+    elif told.status == "canceled" and agreement.status == (Status.ACTIVE if is_known else Status.INVITED):
+        agreement.subscription_id = told.id  # also when its beginning comes after its end: then that is old news
         _end(agreement, now=now)
     return customer.account_id
 
@@ -111,7 +113,7 @@ def _begin(agreement: PayAsYouGo, told: Subscription, *, now: dt.datetime) -> No
 
 def _end(agreement: PayAsYouGo, *, now: dt.datetime) -> None:
     agreement.status, agreement.ended_at = Status.ENDED, now
-    agreement.save(update_fields=["status", "ended_at"])
+    agreement.save(update_fields=["status", "ended_at", "subscription_id"])
     credit_limit_set(account_id=agreement.account_id, limit_nano_usd=0)
     _tell(agreement, "pay_as_you_go.end")
 

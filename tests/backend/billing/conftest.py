@@ -43,6 +43,19 @@ class Far:
         """Gives a customer a card by its test name, as the portal would; the id of the payment method."""
         return str(self._post(f"/v1/payment_methods/{name}/attach", customer=customer_id).json()["id"])
 
+    def method_detach(self, method_id: str) -> None:
+        self._post(f"/v1/payment_methods/{method_id}/detach")
+
+    def default_method(self, customer_id: str, method_id: str) -> None:
+        """What the portal does when another card is chosen."""
+        self._post(f"/v1/customers/{customer_id}", **{"invoice_settings[default_payment_method]": method_id})
+
+    def subscription_method(self, subscription_id: str, method_id: str) -> None:
+        self._post(f"/v1/subscriptions/{subscription_id}", default_payment_method=method_id)
+
+    def invoice_pay(self, invoice_id: str, name: str) -> None:
+        self._post(f"/v1/invoices/{invoice_id}/pay", payment_method=name)
+
     def refund(self, intent_id: str, cents: int) -> None:
         """A refund made in Stripe's dashboard."""
         self._post("/v1/refunds", payment_intent=intent_id, amount=str(cents))

@@ -80,7 +80,7 @@ def test_unspent_credit_is_paid_back_once(far: Far, account: Account) -> None:
 def test_promotional_credit_is_spent_first_and_never_paid_out(far: Far, account: Account, price: int) -> None:
     payment = topped_up(far, account)  # $10 beside a trial of $1
     spend(account, 100)
-    assert paid_unspent_read(account.id) == pytest.approx(1_000 * CENT, abs=PRICE)
+    assert 1_000 * CENT - paid_unspent_read(account.id) in range(PRICE)
     spend(account, 300, "run_more00000")
     assert paid_unspent_read(account.id) // CENT == 700
     with pytest.raises(ApplicationError, match=r"\$7.00 can be refunded"):
