@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -28,7 +28,7 @@ class Far:
     """The far end, and what of its news was delivered already."""
 
     end: FarEnd
-    num_seen: int = 0
+    seen: set[str] = field(default_factory=set)
 
     def control(self, method: str, path: str, /, **given: Any) -> Any:
         return self.end.control(method, path, **given)
@@ -36,7 +36,8 @@ class Far:
     def news(self) -> list[dict[str, Any]]:
         """Events since the last call, the oldest first."""
         events: list[dict[str, Any]] = self.control("GET", "objects/event")
-        fresh, self.num_seen = events[self.num_seen :], len(events)
+        fresh = [event for event in events if event["id"] not in self.seen]
+        self.seen |= {event["id"] for event in events}
         return fresh
 
     def method_attach(self, customer_id: str, name: str) -> str:

@@ -125,13 +125,13 @@ def test_stripe_away_for_26_hours_then_slow_then_refusing_repeats(
     assert "does not answer" in state.last_error
 
     far.control("DELETE", "faults")
-    far.control("POST", "faults", mode="rate_limit", count=3, path="/v1/billing/meter_events")
-    far.control("POST", "faults", mode="lose_reply", count=1, path="/v1/billing/meter_events")
     oldest = MeterEvent.objects.filter(first_tried_at=None).earliest("hour")
     assert oldest.told_at is not None
     stripe_client.meter_event_send(  # a twin of ours, of which our row knows nothing
         identifier=oldest.identifier, customer_id=customer, units=oldest.units, at=oldest.told_at
     )
+    far.control("POST", "faults", mode="rate_limit", count=3, path="/v1/billing/meter_events")
+    far.control("POST", "faults", mode="lose_reply", count=1, path="/v1/billing/meter_events")
     num_ticks = 0
     while outbox_read(now=clock.now).num_pending:
         outbox_send(now=clock.advance(dt.timedelta(minutes=10)))
