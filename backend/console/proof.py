@@ -57,8 +57,9 @@ USAGE_IS_THE_LOG = r"""
     SELECT format('run %s: billed %s + %s tokens, its log counts %s', u.run_id, u.prompt_tokens, u.completion_tokens,
                   coalesce((l.usage->>'prompt_tokens') || ' + ' || (l.usage->>'completion_tokens'), 'nothing'))
     FROM metering_usagerecord u
-    LEFT JOIN LATERAL (SELECT substring(t.frame from '"usage":(\{[^{}]*\})')::json AS usage
-                       FROM runs_traceevent t WHERE t.run_id = u.run_id AND t.is_terminal LIMIT 1) l ON true
+    LEFT JOIN runs_run r ON r.id = u.run_id
+    LEFT JOIN LATERAL (SELECT substring(t.frame from '"usage":(\{[^{}]*\})')::json AS usage FROM runs_traceevent t
+                       WHERE t.run_id = r.id AND t.seq = r.last_seq AND t.is_terminal) l ON true
     WHERE (u.prompt_tokens, u.completion_tokens, u.tool_result_tokens, u.reasoning_tokens) IS DISTINCT FROM
           (coalesce((l.usage->>'prompt_tokens')::bigint, 0), coalesce((l.usage->>'completion_tokens')::bigint, 0),
            coalesce((l.usage->>'tool_result_tokens')::bigint, 0), coalesce((l.usage->>'reasoning_tokens')::bigint, 0))

@@ -80,7 +80,7 @@ def run_ended(account: Account, run_id: str, tokens: int = 10) -> None:
     TraceEvent.objects.create(run_id=run_id, seq=1, frame=frame_dump(frame), is_terminal=True)
     counts = UsageCounts(prompt_tokens=4, completion_tokens=tokens - 4)
     run_settle(run_id=run_id, usage=counts, is_billable=True)
-    Run.objects.filter(id=run_id).update(status=Run.Status.FINISHED)
+    Run.objects.filter(id=run_id).update(status=Run.Status.FINISHED, last_seq=1)
 
 
 # --- Customers
