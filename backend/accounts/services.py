@@ -137,6 +137,14 @@ def _key_audit(action: str, key: ApiKey, *, before: dict[str, Any] | None, after
     )
 
 
+def api_key_get(*, account_id: str, api_key_id: str) -> ApiKey:
+    """Raises NotFound for another account's key: its existence is not told."""
+    key = ApiKey.objects.filter(account_id=account_id, id=api_key_id).first()
+    if key is None:
+        raise NotFound("No such API key.")
+    return key
+
+
 def _key_locked(account_id: str, api_key_id: str) -> ApiKey:
     key = ApiKey.objects.select_for_update(no_key=True).filter(account_id=account_id, id=api_key_id).first()
     if key is None:

@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from backend.accounts.callers import Caller
 from backend.accounts.models import Account, ApiKey, User
-from backend.accounts.services import api_key_create, api_key_revoke
+from backend.accounts.services import api_key_create, api_key_get, api_key_revoke
 from backend.core.errors import NotAllowed
 from backend.core.ids import ID_CHARS_MAX
 from backend.metering.caps import CAP_NANO_USD_MAX, account_cap_read, account_cap_set, key_cap_set
@@ -155,6 +155,7 @@ class KeyApi(APIView):
     def patch(self, request: Request, api_key_id: str) -> Response:
         caller = caller_of(request)
         _may_manage_keys(caller)
+        api_key_get(account_id=caller.account_id, api_key_id=api_key_id)  # before its body is judged
         cap = _cap_given(request)
         key_cap_set(account_id=caller.account_id, api_key_id=api_key_id, monthly_cap_nano_usd=cap)
         key = next(key for key in keys_with_spending(account_id=caller.account_id) if key.id == api_key_id)
