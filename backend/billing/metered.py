@@ -208,6 +208,15 @@ class OutboxRead:
     is_behind: bool
     last_error: str
 
+    @property
+    def alarm(self) -> str:
+        """A sentence for the operator while usage is late; else empty."""
+        if not self.is_behind:
+            return ""
+        return (
+            f"{self.num_pending} hours of pay-as-you-go usage wait for Stripe since {self.oldest_at:%Y-%m-%d %H:%M} UTC"
+        )
+
 
 def outbox_read(*, now: dt.datetime | None = None) -> OutboxRead:
     now = now or timezone.now()

@@ -9,6 +9,7 @@ import datetime as dt
 
 import structlog
 from django.db import transaction
+from django.db.models import F, Q
 
 from backend.billing import auto_settings, customers, stripe_client
 from backend.billing.models import Customer, Payment
@@ -26,6 +27,7 @@ FAILURE_CHARS_MAX = 240
 ACTION_LIFE = dt.timedelta(hours=23)  # for a confirmation by the bank; then the payment is given up
 REFRESH_AFTER = dt.timedelta(seconds=60)  # a webhook usually comes within seconds; then we look ourselves
 CLOCK_SKEW = dt.timedelta(minutes=5)  # between us and Stripe
+REFRESH_OLD_AFTER = dt.timedelta(hours=1)  # a page older than this was left open by somebody: asked once so long
 REFRESH_MAX = 100  # per sweep
 
 Status = Payment.Status
@@ -223,8 +225,12 @@ def _auto_refresh(payment: Payment, *, now: dt.datetime) -> None:
 
 def payments_refresh_due(*, now: dt.datetime) -> int:
     """Refreshes payments of which nothing was heard for a while. Returns how many; stops where Stripe is down."""
-    quiet = Payment.objects.filter(status__in=PAYMENT_UNFINISHED, created_at__lte=now - REFRESH_AFTER)
-    due = quiet.exclude(asked_at__gt=now - REFRESH_AFTER).order_by("created_at")[:REFRESH_MAX]
+    is_young = Q(created_at__gt=now - REFRESH_OLD_AFTER)
+    quiet = (
+        Q(asked_at=None) | Q(asked_at__lte=now - REFRESH_OLD_AFTER) | is_young & Q(asked_at__lte=now - REFRESH_AFTER)
+    )
+    found = Payment.objects.filter(quiet, status__in=PAYMENT_UNFINISHED, created_at__lte=now - REFRESH_AFTER)
+    due = found.order_by(F("asked_at").asc(nulls_first=True), "created_at")[:REFRESH_MAX]
     num = 0
     for payment in list(due):
         try:

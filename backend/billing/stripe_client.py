@@ -104,14 +104,20 @@ def _asking(what: str) -> Iterator[None]:
         raw = (error.json_body or {}).get("error", {}).get("payment_intent")  # type: ignore[attr-defined]
         intent = read.payment_intent_read(raw) if raw else None
         raise CardDeclined(error.user_message or "The card was declined.", intent=intent) from error
-    except (stripe.APIConnectionError, stripe.RateLimitError, stripe.APIError) as error:
-        log.warning("stripe.unavailable", what=what, status=error.http_status, error=str(error))
-        message = "The payment provider does not answer just now. Nothing is lost: try again in a minute."
-        raise StripeUnavailable(message, retry_after_seconds=RETRY_AFTER_SECONDS) from error
     except stripe.StripeError as error:
+        if _is_unknown(error):
+            log.warning("stripe.unavailable", what=what, status=error.http_status, error=str(error))
+            message = "The payment provider does not answer just now. Nothing is lost: try again in a minute."
+            raise StripeUnavailable(message, retry_after_seconds=RETRY_AFTER_SECONDS) from error
         log.warning("stripe.refused", what=what, status=error.http_status, code=error.code, error=str(error))
         kind = StripeMissing if error.http_status == 404 else StripeRefused
         raise kind(f"The payment provider refused to {what}: {error.user_message}") from error
+
+
+def _is_unknown(error: stripe.StripeError) -> bool:
+    """Whether the request may or may not have been done: no answer, 5xx, 429, or 409, when a twin of it is in hand."""
+    is_passing = isinstance(error, stripe.APIConnectionError | stripe.RateLimitError | stripe.APIError)
+    return is_passing or error.http_status == 409
 
 
 def _write(key: str) -> dict[str, Any]:

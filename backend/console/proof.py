@@ -226,6 +226,8 @@ def _cash(_: None) -> ProofLine:
         notes.append(f"Stripe's movements are known up to {read.read_until:%Y-%m-%d %H:%M} UTC")
     if read.num_waiting:
         notes.append(f"{read.num_waiting} are too young to compare")
+    if read.outbox.alarm:
+        notes.append(read.outbox.alarm)
     if read.first_difference:
         line.differs("cash is what Stripe moved", read.first_difference)
     line.note = "; ".join(notes)

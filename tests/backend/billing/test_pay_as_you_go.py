@@ -123,6 +123,7 @@ def test_stripe_away_for_26_hours_then_slow_then_refusing_repeats(
     state = outbox_read(now=clock.now)
     assert (state.num_pending, state.units_pending, state.is_behind) == (26, tokens, True)
     assert "does not answer" in state.last_error
+    assert state.alarm.startswith("26 hours of pay-as-you-go usage wait for Stripe since")
 
     far.control("DELETE", "faults")
     oldest = MeterEvent.objects.filter(first_tried_at=None).earliest("hour")
