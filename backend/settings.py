@@ -126,6 +126,11 @@ SVEND_ARTIFACTS_URL = env.str("SVEND_ARTIFACTS_URL", default=PUBLIC_URL).rstrip(
 # Networks in which a node added in the web UI may lie, as in 203.0.113.0/24,198.51.100.0/24. Empty: any public one.
 SVEND_NODE_NETWORKS = _networks(env.list("SVEND_NODE_NETWORKS", default=[]))
 
+# Where a process is made to die, for the crash tests (backend/core/failpoints.py). Never set on a real server.
+FAILPOINT = env.str("SVEND_FAILPOINT", default="")
+if FAILPOINT and not IS_LOCAL:
+    raise ImproperlyConfigured(f"SVEND_FAILPOINT={FAILPOINT!r} makes processes die: only with SVEND_LOCAL=1.")
+
 # --- Parts
 
 INSTALLED_APPS = [
@@ -146,6 +151,7 @@ INSTALLED_APPS = [
     "backend.core",
     "backend.accounts.apps.AccountsConfig",
     "backend.metering.apps.MeteringConfig",
+    "backend.billing.apps.BillingConfig",
     "backend.nodes",
     "backend.model_registry",
     "backend.runs",
@@ -212,6 +218,20 @@ CHANNEL_LAYERS = {
     }
 }
 CELERY_BROKER_URL = REDIS_URL
+
+# --- Payments: an empty STRIPE_API_KEY switches them off
+
+STRIPE_API_KEY = env.str("STRIPE_API_KEY", default="")
+STRIPE_API_BASE = env.str("STRIPE_API_BASE", default="https://api.stripe.com").rstrip("/")
+# whsec_…; two, separated by a comma, while one replaces the other
+STRIPE_WEBHOOK_SECRETS = env.list("STRIPE_WEBHOOK_SECRETS", default=[])
+STRIPE_TAX = _flag("STRIPE_TAX")  # Stripe Tax computes and adds tax; it must be set up in Stripe's dashboard
+if STRIPE_API_KEY and not STRIPE_WEBHOOK_SECRETS:
+    raise ImproperlyConfigured("STRIPE_API_KEY is set, but STRIPE_WEBHOOK_SECRETS is empty: payments would not arrive.")
+if STRIPE_API_KEY and not STRIPE_API_KEY.startswith(("sk_test_", "rk_test_", "sk_live_", "rk_live_")):
+    raise ImproperlyConfigured(
+        "STRIPE_API_KEY is not a secret key: it begins with sk_test_, sk_live_, rk_test_ or rk_live_."
+    )
 
 # --- Accounts
 
@@ -318,8 +338,15 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     # Different sets under one field name: each gets a name of its own.
     "ENUM_NAME_OVERRIDES": {
+        "KindEnum": "backend.jobs.models.Job.Kind",
         "JobStatusEnum": "backend.jobs.models.Job.Status",
         "NodeRoleEnum": "backend.nodes.models.Node.Role",
+        "LedgerKindEnum": "backend.metering.models.LedgerTransaction.Kind",
+        "PaymentKindEnum": "backend.billing.models.Payment.Kind",
+        "PaymentStatusEnum": "backend.billing.models.Payment.Status",
+        "RefundStatusEnum": "backend.billing.models.Refund.Status",
+        "PayAsYouGoStatusEnum": "backend.billing.models.PayAsYouGo.Status",
+        "BannerKindEnum": "backend.billing.serializers.BANNER_KINDS",
     },
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
@@ -355,7 +382,11 @@ LOGGING = {
     "filters": {"no_keys": {"()": "backend.core.logs.KeysHidden"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["no_keys"]}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    "loggers": {"django.request": {"level": "ERROR"}, "uvicorn.access": {"level": "WARNING"}},
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        "uvicorn.access": {"level": "WARNING"},
+        "stripe": {"level": "WARNING"},
+    },
 }
 structlog.configure(
     processors=[*_LOG_STEPS, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -4,11 +4,14 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from backend.accounts import apis as accounts
+from backend.billing import apis as billing
 from backend.chat import apis as chat
 from backend.console import apis as console
+from backend.console import money_apis
 from backend.core import pages
 from backend.jobs import apis as jobs
 from backend.metering import apis as metering
+from backend.metering import statement_apis
 from backend.model_registry import apis as model_registry
 from backend.model_registry import promotion_apis
 from backend.openai_api import apis as openai_api
@@ -24,8 +27,23 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/me", metering.MeApi.as_view()),
     path("api/keys", metering.KeysApi.as_view()),
     path("api/keys/<str:api_key_id>", metering.KeyApi.as_view()),
+    path("api/spend-cap", metering.SpendCapApi.as_view()),
     path("api/usage/summary", metering.UsageSummaryApi.as_view()),
     path("api/usage/runs", metering.UsageRunsApi.as_view()),
+    path("api/statement", statement_apis.StatementApi.as_view()),
+    path("api/statement.csv", statement_apis.StatementCsvApi.as_view()),
+    # billing
+    path("api/billing", billing.BillingApi.as_view()),
+    path("api/billing/top-ups", billing.TopUpsApi.as_view()),
+    path("api/billing/auto-top-up", billing.AutoTopUpApi.as_view()),
+    path("api/billing/portal", billing.PortalApi.as_view()),
+    path("api/billing/pay-as-you-go", billing.PayAsYouGoApi.as_view()),
+    path("api/billing/payments", billing.PaymentListApi.as_view()),
+    path("api/billing/payments/<str:payment_id>", billing.PaymentDetailApi.as_view()),
+    path("api/billing/payments/<str:payment_id>/refresh", billing.PaymentRefreshApi.as_view()),
+    path("api/billing/payments/<str:payment_id>/action", billing.PaymentActionApi.as_view()),
+    path("api/billing/payments/<str:payment_id>/refund", billing.PaymentRefundApi.as_view()),
+    path("stripe/webhook", billing.stripe_webhook),
     # model_registry, runs, chat
     path("api/models", model_registry.ModelListApi.as_view()),
     path("api/models/<str:name>", model_registry.ModelDetailApi.as_view()),
@@ -68,6 +86,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/artifacts", jobs.DataFilesApi.as_view()),
     path("api/artifacts/<str:sha256>", jobs.DataFileApi.as_view()),
     # console
+    path("api/console/customers", money_apis.CustomerListApi.as_view()),
+    path("api/console/customers/<str:account_id>", money_apis.CustomerApi.as_view()),
+    path("api/console/customers/<str:account_id>/grants", money_apis.CustomerGrantsApi.as_view()),
+    path("api/console/prices", money_apis.PriceListApi.as_view()),
+    path("api/console/proof", money_apis.ProofApi.as_view()),
+    path("api/console/audit", money_apis.AuditListApi.as_view()),
+    path("api/console/audit.csv", money_apis.AuditCsvApi.as_view()),
     path("api/nodes", console.NodeListApi.as_view()),
     path("api/nodes/start-lines", console.NodeStartLinesApi.as_view()),
     path("api/nodes/<str:node_name>", console.NodeDetailApi.as_view()),

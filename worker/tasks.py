@@ -7,22 +7,30 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
+from backend.billing import auto_top_up, metered, reconcile
+from backend.billing import sweep as billing
+from backend.console.proof import proof_alarm
 from backend.core.queue import (
+    TASK_ALERTS_MAIL,
+    TASK_AUTO_TOP_UP,
+    TASK_BILLING_SWEEP,
     TASK_DEPLOYMENTS_ADVANCE,
     TASK_FOLLOW_NODES,
     TASK_GC_CHECKPOINTS,
     TASK_HOLDS_SWEEP,
     TASK_LEDGER_CHECK,
+    TASK_METER_SEND,
     TASK_NODES_PROBE,
     TASK_PLACE_JOBS,
+    TASK_RECONCILE,
     TASK_RUN_ADVANCE,
     TASK_RUNS_SWEEP,
     TASK_SWEEP_ATTEMPTS,
 )
 from backend.core.realtime import connections_close
 from backend.jobs import checkpoints, follow, orders, sweep
+from backend.metering.caps import alerts_mail
 from backend.metering.idempotency import idempotency_sweep
-from backend.metering.ledger_check import ledger_check_alarm
 from backend.metering.services import holds_sweep
 from backend.model_registry.rollout import deployment_advance
 from backend.nodes.client import sessions_close
@@ -67,7 +75,12 @@ def sweep_holds() -> None:
 
 @app.task(name=TASK_LEDGER_CHECK)
 def check_ledger() -> None:
-    ledger_check_alarm()
+    proof_alarm()
+
+
+@app.task(name=TASK_ALERTS_MAIL)
+def mail_alerts() -> None:
+    alerts_mail()
 
 
 @app.task(name=TASK_NODES_PROBE)
@@ -98,3 +111,23 @@ def gc_checkpoints() -> None:
 @app.task(name=TASK_DEPLOYMENTS_ADVANCE)
 def advance_deployments() -> None:
     asyncio.run(_then_close(deployment_advance()))
+
+
+@app.task(name=TASK_AUTO_TOP_UP)
+def charge_auto_top_up(account_id: str) -> None:
+    auto_top_up.auto_top_up(account_id)
+
+
+@app.task(name=TASK_BILLING_SWEEP)
+def sweep_billing() -> None:
+    billing.billing_sweep()
+
+
+@app.task(name=TASK_METER_SEND)
+def send_meter_events() -> None:
+    metered.outbox_tick()
+
+
+@app.task(name=TASK_RECONCILE)
+def reconcile_stripe() -> None:
+    reconcile.reconcile_tick()

@@ -11,19 +11,25 @@ from rest_framework.request import Request
 
 from backend.accounts.callers import Caller
 from backend.accounts.services import bearer_of, caller_from_request, caller_of_user
+from backend.core.audit import actor_set
 
 
 class CallerAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[Caller, None]:
-        plain: HttpRequest = request._request
-        user = getattr(plain, "user", None)
-        if not bearer_of(plain) and user is not None and user.is_authenticated:
-            _csrf_enforce(plain)
-            return caller_of_user(user), None
-        return caller_from_request(plain), None
+        caller = _caller(request._request)
+        actor_set(caller.actor)
+        return caller, None
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
+
+
+def _caller(plain: HttpRequest) -> Caller:
+    user = getattr(plain, "user", None)
+    if not bearer_of(plain) and user is not None and user.is_authenticated:
+        _csrf_enforce(plain)
+        return caller_of_user(user)
+    return caller_from_request(plain)
 
 
 def _csrf_enforce(request: HttpRequest) -> None:

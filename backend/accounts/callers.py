@@ -26,6 +26,11 @@ class Caller:
 
     is_authenticated = True  # what DRF's IsAuthenticated asks of request.user
 
+    @property
+    def actor(self) -> str:
+        """Who the audit log says acted: the person's e-mail, the key, or the local account."""
+        return f"key {self.name} ({self.api_key_id})" if self.api_key_id else self.name
+
     def require(self, scope: Scope) -> None:
         """Raises NotAllowed (403) unless the caller holds `scope`."""
         if scope not in self.scopes:

@@ -23,6 +23,7 @@ from backend.accounts.callers import ALL_SCOPES, PERSON_SCOPES, Caller, caller_d
 from backend.accounts.models import Account, ApiKey, Membership, User
 from backend.accounts.signals import account_created
 from backend.core.addresses import address_is_loopback
+from backend.core.audit import Area, audit_write
 from backend.core.errors import ApplicationError, NotAllowed, NotAuthenticated, NotFound
 from backend.core.valkey import valkey
 
@@ -49,15 +50,34 @@ def key_version_key(api_key_id: str) -> str:
 def account_create(*, name: str, owner: User | None, is_local: bool = False, **limits: int) -> Account:
     account = Account.objects.create(name=name[:120], is_local=is_local, **limits)
     if owner is not None:
-        Membership.objects.create(user=owner, account=account, role=Membership.Role.OWNER)
+        membership_add(account=account, user=owner, role=Membership.Role.OWNER)
     account_created.send(sender=Account, account_id=account.id, is_local=is_local)
     return account
 
 
 @transaction.atomic
+def membership_add(*, account: Account, user: User, role: Membership.Role) -> Membership:
+    """Lets the person act for the account; again is harmless."""
+    membership, is_new = Membership.objects.get_or_create(user=user, account=account, defaults={"role": role})
+    if is_new:
+        audit_write(
+            area=Area.ROLES,
+            action="membership.add",
+            account_id=account.id,
+            target=user.email,
+            before=None,
+            after={"role": str(role)},
+        )
+    return membership
+
+
+@transaction.atomic
 def operator_create(*, email: str, password: str) -> User:
     """The operator of this address, made if there is none; a password given becomes theirs. Repeats change nothing."""
-    operator = User.objects.filter(email=email).first() or User.objects.create_superuser(email, None)
+    operator = User.objects.filter(email=email).first()
+    if operator is None:
+        operator = User.objects.create_superuser(email, None)
+        audit_write(area=Area.ROLES, action="operator.add", target=email, before=None, after={"is_staff": True})
     if password and not operator.check_password(password):
         operator.set_password(password)
         operator.save(update_fields=["password"])
@@ -102,19 +122,62 @@ def api_key_create(
         prefix=raw[: api_keys.SHOWN_PREFIX_CHARS],
         last4=raw[-4:],
     )
+    _key_audit("key.make", key, before=None, after={"scopes": key.scopes, "monthly_cap_nano_usd": monthly_cap_nano_usd})
     return key, raw
+
+
+def _key_audit(action: str, key: ApiKey, *, before: dict[str, Any] | None, after: dict[str, Any] | None) -> None:
+    audit_write(
+        area=Area.KEYS,
+        action=action,
+        account_id=key.account_id,
+        target=f"{key.name} ({key.id})",
+        before=before,
+        after=after,
+    )
+
+
+def api_key_get(*, account_id: str, api_key_id: str) -> ApiKey:
+    """Raises NotFound for another account's key: its existence is not told."""
+    key = ApiKey.objects.filter(account_id=account_id, id=api_key_id).first()
+    if key is None:
+        raise NotFound("No such API key.")
+    return key
+
+
+def _key_locked(account_id: str, api_key_id: str) -> ApiKey:
+    key = ApiKey.objects.select_for_update(no_key=True).filter(account_id=account_id, id=api_key_id).first()
+    if key is None:
+        raise NotFound("No such API key.")
+    return key
+
+
+@transaction.atomic
+def api_key_cap_set(*, account_id: str, api_key_id: str, monthly_cap_nano_usd: int | None) -> ApiKey:
+    """Changes the key's monthly cap; None takes it away. Raises NotFound for another account's key."""
+    key = _key_locked(account_id, api_key_id)
+    before = key.monthly_cap_nano_usd
+    if before != monthly_cap_nano_usd:
+        key.monthly_cap_nano_usd = monthly_cap_nano_usd
+        key.save(update_fields=["monthly_cap_nano_usd"])
+        _key_audit(
+            "key.cap",
+            key,
+            before={"monthly_cap_nano_usd": before},
+            after={"monthly_cap_nano_usd": monthly_cap_nano_usd},
+        )
+    return key
 
 
 @transaction.atomic
 def api_key_revoke(*, account_id: str, api_key_id: str) -> None:
     """Revokes; again is harmless. Raises NotFound for another account's key: its existence is not told."""
-    key = ApiKey.objects.select_for_update().filter(account_id=account_id, id=api_key_id).first()
-    if key is None:
-        raise NotFound("No such API key.")
+    key = _key_locked(account_id, api_key_id)
     if key.revoked_at is None:
         key.revoked_at = timezone.now()
         key.version += 1
         key.save(update_fields=["revoked_at", "version"])
+        _key_audit("key.revoke", key, before={"revoked_at": None}, after={"revoked_at": key.revoked_at.isoformat()})
     transaction.on_commit(lambda: _revocation_tell(key))
 
 

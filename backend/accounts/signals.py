@@ -11,7 +11,9 @@ account_created = Signal()
 
 def _on_signed_up(sender: Any, user: Any, **kwargs: Any) -> None:
     from backend.accounts.services import account_create
+    from backend.core.audit import actor_set
 
+    actor_set(user.email)
     account_create(name=user.email, owner=user)
 
 

@@ -13,6 +13,7 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponseBase
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
+from backend.core.audit import actor_set
 from backend.core.ids import request_id_make
 
 log = structlog.get_logger(__name__)
@@ -26,6 +27,7 @@ def _begin(request: HttpRequest) -> float:
     request_id = given if _REQUEST_ID_PATTERN.fullmatch(given) else request_id_make()
     request.request_id = request_id  # type: ignore[attr-defined]
     clear_contextvars()
+    actor_set("")
     bind_contextvars(request_id=request_id)
     return time.monotonic()
 

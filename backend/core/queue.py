@@ -26,6 +26,11 @@ TASK_FOLLOW_NODES = "worker.follow_nodes"
 TASK_SWEEP_ATTEMPTS = "worker.sweep_attempts"
 TASK_GC_CHECKPOINTS = "worker.gc_checkpoints"
 TASK_DEPLOYMENTS_ADVANCE = "worker.deployments_advance"
+TASK_ALERTS_MAIL = "worker.alerts_mail"
+TASK_AUTO_TOP_UP = "worker.auto_top_up"
+TASK_BILLING_SWEEP = "worker.billing_sweep"
+TASK_METER_SEND = "worker.meter_send"
+TASK_RECONCILE = "worker.reconcile"
 TASK_NAMES = frozenset(
     {
         TASK_RUN_ADVANCE,
@@ -38,6 +43,11 @@ TASK_NAMES = frozenset(
         TASK_SWEEP_ATTEMPTS,
         TASK_GC_CHECKPOINTS,
         TASK_DEPLOYMENTS_ADVANCE,
+        TASK_ALERTS_MAIL,
+        TASK_AUTO_TOP_UP,
+        TASK_BILLING_SWEEP,
+        TASK_METER_SEND,
+        TASK_RECONCILE,
     }
 )
 

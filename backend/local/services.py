@@ -17,7 +17,8 @@ from pathlib import Path
 import psycopg
 
 DATABASE_NAME = "svend"
-DATABASE_USER = "svend"
+DATABASE_USER = "svend"  # owns the tables: makes the cluster, migrates
+APPLICATION_USER = "svend_app"  # what the product runs as: owns nothing (backend/core/application_role.py)
 INITDB_TIMEOUT_SECONDS = 60
 
 
@@ -94,8 +95,8 @@ def postgres_command(folder: Path, *, port: int, is_durable: bool = True) -> lis
     return _unprivileged([postgres_binary("postgres"), "-D", str(folder), "-p", str(port), *flags])
 
 
-def postgres_url(port: int, database: str = DATABASE_NAME) -> str:
-    return f"postgres://{DATABASE_USER}@127.0.0.1:{port}/{database}"
+def postgres_url(port: int, database: str = DATABASE_NAME, *, user: str = DATABASE_USER) -> str:
+    return f"postgres://{user}@127.0.0.1:{port}/{database}"
 
 
 def valkey_command(folder: Path, *, port: int) -> list[str]:

@@ -1,8 +1,9 @@
 """`make up`: the whole product on one machine, on loopback, with nothing installed beforehand.
 
-The order: PostgreSQL, Valkey and the node start at once; the schema and the local seed follow PostgreSQL; the
-web server, worker and beat follow the seed; the web UI is built beside all of it. Ends with a box that says
-where to go, and `first-run.json` for programs. State lies in SVEND_DATA and survives; Ctrl-C stops everything.
+The order: PostgreSQL, Valkey, the node and the stand-in for Stripe start at once; the schema and the local seed
+follow PostgreSQL; the web server, worker and beat follow the seed; the web UI is built beside all of it. Ends with
+a box that says where to go, and `first-run.json` for programs. State lies in SVEND_DATA and survives; Ctrl-C stops
+everything.
 
 Nothing here is a second way to configure the product: children get the same environment variables that
 production sets.
@@ -39,11 +40,13 @@ class Plan:
 
     data: Path
     web_port: int
-    database_url: str
+    database_url: str  # as the product
+    owner_url: str  # as the tables' owner: only migrations
     redis_url: str
     postgres_port: int | None  # None: DATABASE_URL names somebody else's server
     valkey_port: int | None
     node_port: int
+    stripe_port: int | None  # None: STRIPE_API_KEY names an account at Stripe
     secrets: dict[str, str]
 
     @property
@@ -52,13 +55,17 @@ class Plan:
 
 
 def _secrets_load(path: Path) -> dict[str, str]:
-    """The secrets of this folder, made at the first start; a file only its owner reads."""
-    if path.exists():
-        found: dict[str, str] = json.loads(path.read_text())
-        return found
-    made = {"SVEND_SECRET_KEY": secrets.token_urlsafe(48), "SVEND_NODE_SECRET": secrets.token_urlsafe(32)}
-    private_write(path, json.dumps(made))
-    return made
+    """The secrets of this folder, each made when it is first wanted; a file only its owner reads."""
+    found: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    made = {
+        "SVEND_SECRET_KEY": secrets.token_urlsafe(48),
+        "SVEND_NODE_SECRET": secrets.token_urlsafe(32),
+        "STRIPE_API_KEY": f"sk_test_{secrets.token_hex(24)}",
+        "STRIPE_WEBHOOK_SECRETS": f"whsec_{secrets.token_hex(24)}",
+    }
+    if made.keys() - found.keys():
+        private_write(path, json.dumps({**made, **found}))
+    return {**made, **found}
 
 
 def private_write(path: Path, text: str) -> None:
@@ -81,11 +88,13 @@ def plan_make(data: Path, port: int | None) -> Plan:
     return Plan(
         data=data,
         web_port=web_port,
-        database_url=database_url or services.postgres_url(postgres_port or 0),
+        database_url=database_url or services.postgres_url(postgres_port or 0, user=services.APPLICATION_USER),
+        owner_url=os.environ.get("DATABASE_OWNER_URL") or database_url or services.postgres_url(postgres_port or 0),
         redis_url=redis_url or services.valkey_url(valkey_port or 0),
         postgres_port=postgres_port,
         valkey_port=valkey_port,
         node_port=services.port_free(),
+        stripe_port=None if os.environ.get("STRIPE_API_KEY") else services.port_free(),
         secrets=_secrets_load(data / "secrets.json"),
     )
 
@@ -103,6 +112,7 @@ def backend_env(plan: Plan) -> dict[str, str]:
         **_base_env(),
         "SVEND_NODES": json.dumps([node]),
         **given,
+        **_stripe_env(plan),
         "DATABASE_URL": plan.database_url,
         "REDIS_URL": plan.redis_url,
         "SVEND_LOCAL": "1",
@@ -111,6 +121,15 @@ def backend_env(plan: Plan) -> dict[str, str]:
         "SVEND_DATA": str(plan.data),
         "DJANGO_SETTINGS_MODULE": "backend.settings",
     }
+
+
+def _stripe_env(plan: Plan) -> dict[str, str]:
+    """The stand-in for Stripe, as the product and the stand-in itself see it; nothing when there is a real account."""
+    if plan.stripe_port is None:
+        return {}
+    names = ("STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRETS")
+    address = {"STRIPE_API_BASE": f"http://127.0.0.1:{plan.stripe_port}"}
+    return {**{name: plan.secrets[name] for name in names}, **address}
 
 
 def node_env(plan: Plan) -> dict[str, str]:
@@ -164,6 +183,15 @@ def node_child(plan: Plan) -> Child:
     return Child("node", command, node_env(plan), is_ready=lambda: _http_answers(health))
 
 
+def stripe_child(plan: Plan) -> Child:
+    port = plan.stripe_port
+    assert port is not None
+    command = [sys.executable, "-m", "backend.billing.stripe_fake", "--port", str(port)]
+    command += ["--webhook-url", f"{plan.url}/stripe/webhook", "--state", str(plan.data / "stripe.json")]
+    health = f"http://127.0.0.1:{port}/healthz"
+    return Child("stripe", command, {**_base_env(), **_stripe_env(plan)}, is_ready=lambda: _http_answers(health))
+
+
 def web_child(plan: Plan) -> Child:
     command = [sys.executable, "-m", "uvicorn", "backend.asgi:application", "--host", "127.0.0.1"]
     command += ["--port", str(plan.web_port), "--no-access-log", "--timeout-graceful-shutdown", "5"]
@@ -187,7 +215,11 @@ async def _database_start(plan: Plan, supervisor: Supervisor) -> None:
         await asyncio.to_thread(services.postgres_init, plan.data / "postgres")
         await supervisor.start(postgres_child(plan))
         await asyncio.to_thread(services.database_create, plan.postgres_port)
-    await supervisor.run_once("migrate", [sys.executable, "manage.py", "migrate", "--noinput"], backend_env(plan), ROOT)
+    manage, owner = [sys.executable, "manage.py"], {**backend_env(plan), "DATABASE_URL": plan.owner_url}
+    await supervisor.run_once("migrate", [*manage, "migrate", "--noinput"], owner, ROOT)
+    if plan.postgres_port is not None:
+        role = [*manage, "application_role", services.APPLICATION_USER, "--make"]
+        await supervisor.run_once("application-role", role, owner, ROOT)
 
 
 async def _valkey_start(plan: Plan, supervisor: Supervisor) -> None:
@@ -201,6 +233,8 @@ async def _start_everything(plan: Plan, supervisor: Supervisor) -> dict[str, str
         group.create_task(web_ui.build_if_changed(ROOT / "frontend", supervisor))
         node = group.create_task(supervisor.start(node_child(plan)))
         valkey = group.create_task(_valkey_start(plan, supervisor))
+        if plan.stripe_port is not None:
+            group.create_task(supervisor.start(stripe_child(plan)))
         await _database_start(plan, supervisor)
         manage = [sys.executable, "manage.py"]
         seed = await supervisor.run_once("seed", [*manage, "seed_local"], backend_env(plan), ROOT)
@@ -222,6 +256,8 @@ def _box(plan: Plan, seed: dict[str, str], seconds: float) -> str:
         'Try      .venv/bin/svend ask "Is 1729 a sum of two cubes in two ways?"',
         f"Model    {seed['model']} is tiny, trained by this repository; what it can and cannot do: {plan.url}/models",
     ]
+    if plan.stripe_port is not None:
+        lines.append("Payments test cards only, as 4242 4242 4242 4242: a stand-in for Stripe; no money moves")
     rule = "-" * max(map(len, lines))
     return "\n".join([rule, *lines, rule])
 

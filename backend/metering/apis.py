@@ -12,14 +12,19 @@ from rest_framework.views import APIView
 
 from backend.accounts.callers import Caller
 from backend.accounts.models import Account, ApiKey, User
-from backend.accounts.services import api_key_create, api_key_revoke
+from backend.accounts.services import api_key_create, api_key_get, api_key_revoke
 from backend.core.errors import NotAllowed
+from backend.core.ids import ID_CHARS_MAX
+from backend.metering.caps import CAP_NANO_USD_MAX, account_cap_read, account_cap_set, key_cap_set
+from backend.metering.models import MODEL_NAME_CHARS_MAX
 from backend.metering.services import DEFAULT_PRICE, balance_read, price_read
 from backend.metering.statements import (
     DAYS_DEFAULT,
     RUNS_PAGE_MAX,
+    UsageFilter,
     has_asked,
     keys_with_spending,
+    models_used,
     month_start,
     spent_since,
     usage_by_day,
@@ -27,7 +32,6 @@ from backend.metering.statements import (
 )
 
 KEY_NAME_CHARS_MAX = 80
-CAP_NANO_USD_MAX = 10**15  # a million dollars a month
 
 
 def caller_of(request: Request) -> Caller:
@@ -77,6 +81,7 @@ class KeyOutput(serializers.Serializer[ApiKey]):
     last_used_model = serializers.CharField()
     spent_month_nano_usd = serializers.IntegerField(default=0)
     monthly_cap_nano_usd = serializers.IntegerField(allow_null=True)
+    cap_percent_reached = serializers.IntegerField(default=0, help_text="50, 80 or 100: the highest threshold told")
     revoked_at = serializers.DateTimeField(allow_null=True)
 
 
@@ -88,6 +93,19 @@ def _may_manage_keys(caller: Caller) -> None:
     """A person may; a key may only with the scope `admin`, else a leaked key could make itself successors."""
     if caller.api_key_id is not None and "admin" not in caller.scopes:
         raise NotAllowed("API keys are managed by a signed-in person or a key with the scope 'admin'.")
+
+
+class CapInput(serializers.Serializer[Any]):
+    monthly_cap_nano_usd = serializers.IntegerField(
+        min_value=0, max_value=CAP_NANO_USD_MAX, allow_null=True, help_text="null: no cap"
+    )
+
+
+def _cap_given(request: Request) -> int | None:
+    given = CapInput(data=request.data)
+    given.is_valid(raise_exception=True)
+    cap: int | None = given.validated_data["monthly_cap_nano_usd"]
+    return cap
 
 
 class KeysApi(APIView):
@@ -133,9 +151,55 @@ class KeyApi(APIView):
         api_key_revoke(account_id=caller.account_id, api_key_id=api_key_id)
         return Response(status=204)
 
+    @extend_schema(request=CapInput, responses=KeyOutput)
+    def patch(self, request: Request, api_key_id: str) -> Response:
+        caller = caller_of(request)
+        _may_manage_keys(caller)
+        api_key_get(account_id=caller.account_id, api_key_id=api_key_id)  # before its body is judged
+        cap = _cap_given(request)
+        key_cap_set(account_id=caller.account_id, api_key_id=api_key_id, monthly_cap_nano_usd=cap)
+        key = next(key for key in keys_with_spending(account_id=caller.account_id) if key.id == api_key_id)
+        return Response(KeyOutput(key).data)
+
+
+class SpendCapApi(APIView):
+    class Output(serializers.Serializer[Any]):
+        monthly_cap_nano_usd = serializers.IntegerField(allow_null=True)
+        spent_nano_usd = serializers.IntegerField()
+        held_nano_usd = serializers.IntegerField()
+        percent_reached = serializers.IntegerField(help_text="50, 80 or 100: the highest threshold told; else 0")
+        resets_on = serializers.DateField()
+
+    @extend_schema(operation_id="spend_cap_read", responses=Output)
+    def get(self, request: Request) -> Response:
+        caller = caller_of(request)
+        caller.require("usage")
+        return Response(self.Output(account_cap_read(caller.account_id)).data)
+
+    @extend_schema(operation_id="spend_cap_set", request=CapInput, responses=Output)
+    def put(self, request: Request) -> Response:
+        caller = caller_of(request)
+        _may_manage_keys(caller)
+        cap = account_cap_set(account_id=caller.account_id, monthly_cap_nano_usd=_cap_given(request))
+        return Response(self.Output(cap).data)
+
+
+class UsageFilterInput(serializers.Serializer[Any]):
+    key = serializers.CharField(
+        required=False, allow_blank=True, max_length=ID_CHARS_MAX, help_text="a key's id, or `page` for none"
+    )
+    model = serializers.CharField(required=False, allow_blank=True, max_length=MODEL_NAME_CHARS_MAX)
+
+
+def _only(given: dict[str, Any]) -> UsageFilter:
+    return UsageFilter(api_key_id=given.get("key") or None, model=given.get("model") or None)
+
+
+FILTER_PARAMETERS = [OpenApiParameter("key", str), OpenApiParameter("model", str)]
+
 
 class UsageSummaryApi(APIView):
-    class Input(serializers.Serializer[Any]):
+    class Input(UsageFilterInput):
         to = serializers.DateField(required=False)
 
         def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
@@ -153,10 +217,11 @@ class UsageSummaryApi(APIView):
 
         balance_nano_usd = serializers.IntegerField()
         month_to_date_nano_usd = serializers.IntegerField()
+        models = serializers.ListField(child=serializers.CharField(), help_text="ever used, whatever the filter")
         days = Day(many=True)
 
     @extend_schema(
-        parameters=[OpenApiParameter("from", dt.date), OpenApiParameter("to", dt.date)],
+        parameters=[OpenApiParameter("from", dt.date), OpenApiParameter("to", dt.date), *FILTER_PARAMETERS],
         responses=Output,
     )
     def get(self, request: Request) -> Response:
@@ -170,13 +235,19 @@ class UsageSummaryApi(APIView):
         output = {
             "balance_nano_usd": balance_read(caller.account_id).total_nano_usd,
             "month_to_date_nano_usd": spent_since(account_id=caller.account_id, first_day=month_start(today)),
-            "days": usage_by_day(account_id=caller.account_id, first_day=first_day, last_day=last_day),
+            "models": models_used(caller.account_id),
+            "days": usage_by_day(
+                account_id=caller.account_id,
+                first_day=first_day,
+                last_day=last_day,
+                only=_only(given.validated_data),
+            ),
         }
         return Response(self.Output(output).data)
 
 
 class UsageRunsApi(APIView):
-    class Input(serializers.Serializer[Any]):
+    class Input(UsageFilterInput):
         cursor = serializers.CharField(required=False, allow_blank=True, max_length=200)
         limit = serializers.IntegerField(required=False, min_value=1, max_value=RUNS_PAGE_MAX, default=25)
 
@@ -208,5 +279,6 @@ class UsageRunsApi(APIView):
             account_id=caller.account_id,
             cursor=given.validated_data.get("cursor") or None,
             limit=given.validated_data["limit"],
+            only=_only(given.validated_data),
         )
         return Response(self.Output({"results": lines, "next": following}).data)

@@ -2,7 +2,7 @@
 
 The unit is the integer nano-dollar. Ledger rows and prices are written once: triggers in migration 0002
 refuse UPDATE and DELETE, and refuse a transaction whose entries do not sum to 0. Balance is a projection of
-the ledger, changed in the same transaction; the functions of migration 0003 are the only writers of holds,
+the ledger, changed in the same transaction; the functions of migrations 0003, 0005 and 0007 alone write holds,
 settlements and usage. Not here: cards and invoices (billing).
 """
 
@@ -44,6 +44,8 @@ class LedgerAccount(models.Model):
         CASH = "cash"  # paid in from outside (negative: the other side of credit)
         WASTE = "waste"  # tokens of runs that failed by our fault, at list price (negative)
         PRODUCTION = "production"  # the other side of waste
+        RECEIVABLE = "receivable"  # what a customer owes beyond their credit, after a chargeback (negative)
+        TAX = "tax"  # collected with a payment, owed to the tax office
 
     kind = models.CharField(max_length=12, choices=Kind.choices)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
@@ -52,9 +54,9 @@ class LedgerAccount(models.Model):
         constraints = (
             models.UniqueConstraint(fields=("kind", "account"), nulls_distinct=False, name="one_ledger_account_each"),
             models.CheckConstraint(
-                condition=Q(kind__in=("credit", "hold"), account__isnull=False)
-                | (~Q(kind__in=("credit", "hold")) & Q(account__isnull=True)),
-                name="customers_have_credit_and_hold",
+                condition=Q(kind__in=("credit", "hold", "receivable"), account__isnull=False)
+                | (~Q(kind__in=("credit", "hold", "receivable")) & Q(account__isnull=True)),
+                name="customers_own_their_pots",
             ),
         )
 
@@ -70,9 +72,15 @@ class LedgerTransaction(models.Model):
         SETTLE = "settle"
         WASTE = "waste"
         GRANT = "grant"
+        TOPUP = "topup"  # paid in beforehand
+        METERED = "metered"  # an invoice of pay-as-you-go, paid
+        REFUND = "refund"
+        REFUND_REVERSAL = "refund_reversal"  # the bank did not take it
+        DISPUTE = "dispute"  # a chargeback took the money
+        DISPUTE_REVERSAL = "dispute_reversal"  # and gave it back
 
-    kind = models.CharField(max_length=12, choices=Kind.choices)
-    source = models.CharField(max_length=120, unique=True)  # "hold:run_…", "grant:trial:acct_…"
+    kind = models.CharField(max_length=24, choices=Kind.choices)
+    source = models.CharField(max_length=120, unique=True)  # "hold:run_…", "grant:trial:acct_…", "topup:pi_…"
     run_id = models.CharField(max_length=ID_CHARS_MAX, blank=True, default="")
     actor = models.CharField(max_length=120, blank=True, default="")  # who, for what a person or command set off
     reason = models.CharField(max_length=240, blank=True, default="")
@@ -87,10 +95,14 @@ class LedgerTransaction(models.Model):
 
 class LedgerEntry(models.Model):
     transaction = models.ForeignKey(LedgerTransaction, on_delete=models.PROTECT, related_name="entries")
-    ledger_account = models.ForeignKey(LedgerAccount, on_delete=models.PROTECT, related_name="entries")
+    ledger_account = models.ForeignKey(
+        LedgerAccount, on_delete=models.PROTECT, related_name="entries", db_index=False
+    )  # the index below begins with it
     amount_nano_usd = models.BigIntegerField()
 
     class Meta:
+        # A statement walks one customer's pots in the order of their transactions.
+        indexes = (models.Index(fields=("ledger_account", "transaction"), name="entries_of_pot"),)
         constraints = (models.CheckConstraint(condition=~Q(amount_nano_usd=0), name="entry_moves_something"),)
 
     def __str__(self) -> str:
@@ -98,12 +110,26 @@ class LedgerEntry(models.Model):
 
 
 class Balance(models.Model):
-    """An account's projection of the ledger, and the row that every hold locks."""
+    """An account's projection of the ledger, and the row that every hold locks.
+
+    The month's counters stand here and not in a row of their own, because every hold and settlement writes this row
+    anyway. `month` is the last one with a hold; in any other month nothing is spent yet. A run counts in the month of
+    its hold.
+    """
 
     account = models.OneToOneField(Account, on_delete=models.PROTECT, primary_key=True, related_name="balance")
     available_nano_usd = models.BigIntegerField(default=0)  # = Σ entries of its credit account
     held_nano_usd = models.BigIntegerField(default=0)  # = Σ entries of its hold account
     credit_limit_nano_usd = models.BigIntegerField(default=0)
+    monthly_cap_nano_usd = models.BigIntegerField(null=True, blank=True)  # None: only the balance limits
+    month = models.DateField(null=True, blank=True)  # its first day (UTC)
+    month_spent_nano_usd = models.BigIntegerField(default=0, db_default=0)
+    month_held_nano_usd = models.BigIntegerField(default=0, db_default=0)
+    # Two facts of billing, kept in the row that admission and settlement read anyway.
+    paused_from = models.DateTimeField(null=True, blank=True)  # from then on no new run is let in
+    # A sentence for the customer. The default lies in the database: balances are made by SQL functions.
+    pause_reason = models.CharField(max_length=240, blank=True, default="", db_default="")
+    low_below_nano_usd = models.BigIntegerField(null=True, blank=True)  # a settlement that leaves less rings billing
 
     class Meta:
         constraints = (
@@ -112,6 +138,8 @@ class Balance(models.Model):
             ),
             models.CheckConstraint(condition=Q(held_nano_usd__gte=0), name="held_not_negative"),
             models.CheckConstraint(condition=Q(credit_limit_nano_usd__gte=0), name="credit_limit_not_negative"),
+            models.CheckConstraint(condition=Q(monthly_cap_nano_usd__gte=0), name="account_cap_not_negative"),
+            models.CheckConstraint(condition=Q(month_held_nano_usd__gte=0), name="month_held_not_negative"),
         )
 
     def __str__(self) -> str:
@@ -136,6 +164,35 @@ class KeyMonth(models.Model):
         return f"{self.api_key_id} {self.month:%Y-%m}: {self.spent_nano_usd} n$"
 
 
+class SpendAlert(models.Model):
+    """A monthly cap's threshold was reached: told once, by mail and in the page. `api_key` empty: the account's cap.
+
+    Written by the settlement that reaches it. A changed cap has thresholds of its own.
+    """
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    api_key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    month = models.DateField()  # its first day (UTC)
+    cap_nano_usd = models.BigIntegerField()
+    percent = models.PositiveSmallIntegerField()  # 50, 80 or 100
+    spent_nano_usd = models.BigIntegerField()  # when it was reached
+    created_at = models.DateTimeField(default=timezone.now)
+    mailed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = (models.Index(fields=("id",), condition=Q(mailed_at=None), name="alerts_to_mail"),)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("account", "api_key", "month", "cap_nano_usd", "percent"),
+                nulls_distinct=False,
+                name="one_alert_a_threshold",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.api_key_id or self.account_id} {self.month:%Y-%m}: {self.percent} %"
+
+
 class Hold(models.Model):
     """Money set aside for one run, once. Open until `run_settle` closes it, whoever calls that first."""
 
@@ -143,6 +200,9 @@ class Hold(models.Model):
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
     api_key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     model = models.CharField(max_length=MODEL_NAME_CHARS_MAX)
+    price = models.ForeignKey(  # the version it was sold at; prices are never deleted, so a check would only cost time
+        Price, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_constraint=False, db_index=False
+    )
     price_nano_usd_per_token = models.BigIntegerField()
     max_total_tokens = models.BigIntegerField()
     amount_nano_usd = models.BigIntegerField()  # = tokens * price

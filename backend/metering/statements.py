@@ -3,20 +3,24 @@
 import base64
 import binascii
 import datetime as dt
+from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from backend.accounts.models import ApiKey
 from backend.core.errors import ApplicationError
+from backend.metering.caps import key_alerts
 from backend.metering.models import Hold, KeyMonth, UsageRecord
 from backend.metering.signals import run_questions_wanted
 
 DAYS_DEFAULT = 30
 DAYS_MAX = 366
 RUNS_PAGE_MAX = 100
+
+ASKED_ON_PAGE = "page"  # in the place of a key
 
 TOKEN_SUMS = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "tool_result_tokens")
 
@@ -29,13 +33,34 @@ def _midnight(day: dt.date) -> dt.datetime:
     return dt.datetime.combine(day, dt.time.min, tzinfo=dt.UTC)
 
 
-def usage_by_day(*, account_id: str, first_day: dt.date, last_day: dt.date) -> list[dict[str, Any]]:
+@dataclass(frozen=True, kw_only=True)
+class UsageFilter:
+    """Of which key and model; None filters nothing. `api_key_id` "page": what was asked without a key."""
+
+    api_key_id: str | None = None
+    model: str | None = None
+
+    def rows(self, account_id: str) -> QuerySet[UsageRecord]:
+        found = UsageRecord.objects.filter(account_id=account_id)
+        if self.api_key_id == ASKED_ON_PAGE:
+            found = found.filter(api_key_id=None)
+        elif self.api_key_id:
+            found = found.filter(api_key_id=self.api_key_id)
+        return found.filter(model=self.model) if self.model else found
+
+
+NO_FILTER = UsageFilter()
+
+
+def usage_by_day(
+    *, account_id: str, first_day: dt.date, last_day: dt.date, only: UsageFilter = NO_FILTER
+) -> list[dict[str, Any]]:
     """One row for each day (UTC) with runs, oldest first. Both days count."""
     if not first_day <= last_day <= first_day + dt.timedelta(days=DAYS_MAX):
         raise ApplicationError(f"`from` must not be after `to`, and at most {DAYS_MAX} days before it.", param="from")
     rows: Any = (  # dicts of the names below
-        UsageRecord.objects.filter(
-            account_id=account_id,
+        only.rows(account_id)
+        .filter(
             created_at__gte=_midnight(first_day),
             created_at__lt=_midnight(last_day + dt.timedelta(days=1)),
         )
@@ -62,9 +87,18 @@ def spent_since(*, account_id: str, first_day: dt.date) -> int:
     return found.aggregate(spent=Sum("cost_nano_usd"))["spent"] or 0
 
 
-def usage_runs(*, account_id: str, cursor: str | None, limit: int) -> tuple[list[dict[str, Any]], str | None]:
+def models_used(account_id: str) -> list[str]:
+    """The models that the account was ever answered by, for a filter."""
+    return list(
+        UsageRecord.objects.filter(account_id=account_id).values_list("model", flat=True).distinct().order_by("model")
+    )
+
+
+def usage_runs(
+    *, account_id: str, cursor: str | None, limit: int, only: UsageFilter = NO_FILTER
+) -> tuple[list[dict[str, Any]], str | None]:
     """A page of runs, newest first, and the cursor of the next page (None at the end)."""
-    found = UsageRecord.objects.filter(account_id=account_id).select_related("api_key")
+    found = only.rows(account_id).select_related("api_key")
     if cursor:
         created_at, run_id = _cursor_read(cursor)
         found = found.filter(Q(created_at__lt=created_at) | Q(created_at=created_at, run_id__lt=run_id))
@@ -117,7 +151,9 @@ def keys_with_spending(*, account_id: str) -> list[ApiKey]:
     spent = dict(
         KeyMonth.objects.filter(api_key__account_id=account_id, month=month).values_list("api_key_id", "spent_nano_usd")
     )
+    told = key_alerts(account_id)
     for key in keys:
+        key.cap_percent_reached = told.get((key.id, key.monthly_cap_nano_usd or 0), 0)  # type: ignore[attr-defined]
         key.spent_month_nano_usd = spent.get(key.id, 0)  # type: ignore[attr-defined]
     return keys
 

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from backend.core.audit import Area, audit_write
 from backend.core.errors import ApplicationError
 from backend.metering.services import price_set
 from backend.model_registry.deployments import deployments_want, version_is_held, version_loadable_nodes
@@ -305,9 +306,21 @@ def _promotion_record(**fields: Any) -> Promotion:
     waiting = Promotion.objects.filter(alias=fields["alias"], state=Promotion.State.WAITING)
     waiting.update(state=Promotion.State.FAILED, error="A newer promotion of this alias came first.")
     promotion = Promotion.objects.create(state=Promotion.State.WAITING, **fields)
+    _promotion_audit("promotion.rollback" if promotion.is_rollback else "promotion.ask", promotion)
     deployments_want(version=promotion.model_version, replaces=promotion.replaces)
     promotion_settle(promotion)
     return promotion
+
+
+def _promotion_audit(action: str, promotion: Promotion) -> None:
+    audit_write(
+        area=Area.PROMOTIONS,
+        action=action,
+        target=promotion.alias,
+        before={"model": promotion.replaces.name if promotion.replaces else None},
+        after={"model": promotion.model_version.name, "promotion_id": promotion.pk, "state": promotion.state},
+        reason=promotion.reason,
+    )
 
 
 def _alias_lock(alias: str) -> None:
@@ -330,6 +343,7 @@ def promotions_settle() -> int:
     return sum(promotion_settle(promotion) for promotion in waiting)
 
 
+@transaction.atomic
 def promotion_settle(promotion: Promotion) -> bool:
     """True when the promotion's wait ended here. The conditional UPDATE lets one of many settlers do it."""
     version = promotion.model_version
@@ -347,5 +361,6 @@ def promotion_settle(promotion: Promotion) -> bool:
         return False
     for name, value in changes.items():
         setattr(promotion, name, value)
+    _promotion_audit(f"promotion.{promotion.state}", promotion)
     transaction.on_commit(snapshot_forget)
     return True

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from backend.core.audit import Area, audit_write
 from backend.core.errors import ApplicationError, ServiceUnavailable
 from backend.core.threads import service_call
 from backend.metering.services import ModelNotPriced, price_read
@@ -244,8 +245,17 @@ def model_version_register(
     return version
 
 
+@transaction.atomic
 def model_promote(*, alias: str, version: ModelVersion, reason: str) -> Promotion:
     """Points a fresh alias at the version, without a person or gates: only the seed does. Else: promotions.py."""
     promotion = Promotion.objects.create(alias=alias, model_version=version, reason=reason, effective_at=timezone.now())
+    audit_write(
+        area=Area.PROMOTIONS,
+        action="promotion.seed",
+        target=alias,
+        before=None,
+        after={"model": version.name, "promotion_id": promotion.pk},
+        reason=reason,
+    )
     transaction.on_commit(snapshot_forget)
     return promotion

@@ -20,7 +20,7 @@ from gpu_node.protocol.frames import FRAME_BYTES_MAX, Frame, FrameCorrupt, Wire,
 from gpu_node.protocol.job_frames import JobFramePage
 from gpu_node.protocol.job_spec import JobOrder
 from gpu_node.protocol.manifest import SignedManifest
-from gpu_node.protocol.node import HEARTBEAT_SECONDS, NodeError, NodeInfo
+from gpu_node.protocol.node import HEARTBEAT_SECONDS, NodeError, NodeInfo, UsageRow
 from gpu_node.protocol.plan import Plan, PlanRequest, Preview, PreviewRequest
 from gpu_node.protocol.run_spec import RunSpec
 from gpu_node.protocol.tools import ToolList, ToolTrial, ToolTrialRequest
@@ -35,6 +35,7 @@ MODEL_TIMEOUT_SECONDS = 45.0  # PUT /models answers when it is loaded or loading
 INFO_BYTES_MAX = 1_048_576
 JOB_PAGE_BYTES_MAX = 67_108_864  # a full page of frames: logs of 16 KiB, manifests of large checkpoints
 PLAN_BYTES_MAX = 4_194_304
+USAGE_BYTES_MAX = 4_194_304  # a page of 1,000 rows of some 300 bytes
 
 
 class NodeUnreachable(Exception):
@@ -68,6 +69,11 @@ class _Ack(Wire):
 
 class _ErrorBody(Wire):
     error: NodeError
+
+
+class _UsagePage(Wire):
+    journal_id: str
+    rows: list[UsageRow]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +142,11 @@ class NodeClient:
         async with self._call("GET", path, is_stream=True) as response:
             while line := await self._line(response):
                 yield self._frame(line, run_id=run_id, epoch=epoch) if line.strip() else None
+
+    async def usage_rows(self, *, after: int) -> list[UsageRow]:
+        """A page of the node's index of finished runs, after the row at `after`; empty at its end."""
+        page = await self._ask("GET", f"/usage?after={after}", _UsagePage, bytes_max=USAGE_BYTES_MAX)
+        return page.rows
 
     # --- Jobs
 

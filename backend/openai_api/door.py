@@ -58,7 +58,7 @@ def v1_view(scope: Scope, *, methods: tuple[str, ...], is_openai_shaped: bool = 
                 return await view(request, *args, **kwargs)
             except InsufficientFunds as error:
                 if is_openai_shaped:
-                    error.status = 429
+                    error.status, error.code = 429, InsufficientFunds.code  # a cap too: their clients know one word
                 raise
 
         @functools.wraps(view)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from asgiref.sync import SyncToAsync
 
 from backend.accounts.callers import Caller
+from backend.core.failpoints import failpoint
 from backend.core.ids import run_id_make
 from backend.core.queue import TASK_RUN_ADVANCE, enqueue
 from backend.metering.limits import limits_settle, limits_take
@@ -55,6 +56,7 @@ def run_admit(*, caller: Caller, request: RunRequest, run_id: str | None = None)
     bound_tokens = request.spec.max_total_tokens
     limit_headers = limits_take(caller, bound_tokens)
     run, is_new = run_create(run_id=run_id or run_id_make(), caller=caller, request=request)
+    failpoint("run.committed")
     if not is_new:
         limits_settle(caller, reserved_tokens=bound_tokens, used_tokens=0)
     return Admitted(run=run, is_new=is_new, bound_tokens=bound_tokens, limit_headers=limit_headers)

@@ -18,6 +18,7 @@ from contextlib import aclosing, suppress
 import structlog
 from django.db import DatabaseError
 
+from backend.core.failpoints import failpoint
 from backend.core.threads import service_call
 from backend.model_registry.services import ModelNotReady, nodes_for
 from backend.nodes.client import NodeAddress, NodeClient, NodeRefused, NodeUnreachable
@@ -198,6 +199,7 @@ class _Advancer:
                 await self._move()
             try:
                 await self._connected().run_put(run_id=self._id, epoch=self._epoch, spec=self._spec)
+                failpoint("run.node_accepted")
             except (NodeUnreachable, NodeRefused) as failure:
                 if isinstance(failure, NodeRefused) and failure.code not in REFUSALS_TO_MOVE:
                     raise
@@ -359,8 +361,10 @@ class _Advancer:
         self.timer_stop()
         if self._flush is not None:
             self._flush_check(await self._flush)
+        failpoint("run.final_read")
         if not await service_call(run_finish, run_id=self._id, owner=self._owner, last=last, lines=self._unflushed):
             raise LeaseLost
+        failpoint("run.settle_committed")
         self._release(line)
 
     # --- Endings of our own making

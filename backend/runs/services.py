@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from backend.accounts.callers import Caller
 from backend.core.errors import NotFound
+from backend.core.failpoints import failpoint
 from backend.metering.idempotency import idempotency_claim
 from backend.metering.services import UsageCounts, hold_place, run_settle
 from backend.runs.live import LoggedFrame
@@ -82,6 +83,7 @@ def _run_insert(*, run_id: str, caller: Caller, request: RunRequest) -> Run:
         model=request.spec.model,
         bound_tokens=request.spec.max_total_tokens,
     )
+    failpoint("run.hold_placed")
     spec = request.spec.model_copy(update={"max_total_tokens": hold.max_total_tokens})
     return Run.objects.create(
         id=run_id,
@@ -183,12 +185,14 @@ def run_finish(*, run_id: str, owner: str, last: Frame, lines: list[LoggedFrame]
     assert last.is_terminal
     _log_append(run_id, lines)
     is_billable = isinstance(last.event, RunFinished)
+    failpoint("run.settle_before")
     record = run_settle(
         run_id=run_id,
         usage=UsageCounts(**_usage_columns(last.usage)),
         is_billable=is_billable,
         finish_reason=last.event.finish_reason if isinstance(last.event, RunFinished) else last.event.type,
     )
+    failpoint("run.settle_after")
     Run.objects.filter(id=run_id).update(
         **_outcome(last),
         **_usage_columns(last.usage),

@@ -134,6 +134,36 @@ const tree = root.addChildren([
       path: "/admin/nodes/$nodeName",
       component: lazyRouteComponent(() => import("./admin/pages/NodePage"), "NodePage"),
     }),
+    createRoute({
+      getParentRoute: () => shell,
+      path: "/statement",
+      component: lazyRouteComponent(() => import("./pages/StatementPage"), "StatementPage"),
+    }),
+    createRoute({
+      getParentRoute: () => shell,
+      path: "/admin/customers",
+      component: lazyRouteComponent(() => import("./admin/pages/CustomersPage"), "CustomersPage"),
+    }),
+    createRoute({
+      getParentRoute: () => shell,
+      path: "/admin/customers/$accountId",
+      component: lazyRouteComponent(() => import("./admin/pages/CustomerPage"), "CustomerPage"),
+    }),
+    createRoute({
+      getParentRoute: () => shell,
+      path: "/admin/prices",
+      component: lazyRouteComponent(() => import("./admin/pages/PricesPage"), "PricesPage"),
+    }),
+    createRoute({
+      getParentRoute: () => shell,
+      path: "/admin/proof",
+      component: lazyRouteComponent(() => import("./admin/pages/ProofPage"), "ProofPage"),
+    }),
+    createRoute({
+      getParentRoute: () => shell,
+      path: "/admin/audit",
+      component: lazyRouteComponent(() => import("./admin/pages/AuditPage"), "AuditPage"),
+    }),
     createRoute({ getParentRoute: () => shell, path: "$", component: Missing }),
   ]),
   createRoute({

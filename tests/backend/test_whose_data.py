@@ -11,6 +11,7 @@ from django.urls import URLPattern
 from backend import urls
 from backend.accounts.models import Account, ApiKey
 from backend.accounts.services import account_create, api_key_create
+from backend.billing.models import Payment, Refund
 from backend.chat.models import Conversation
 from backend.core.ids import run_id_make
 from backend.metering.ledger_check import ledger_check
@@ -31,6 +32,7 @@ OPERATORS = (
     "api/promotions",
     "api/reports",
     "api/aliases",
+    "api/console",
 )
 METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -84,7 +86,13 @@ def theirs() -> dict[str, str]:
         price_nano_usd_per_token=PRICE,
         status=Run.Status.FINISHED,
     )
-    return {"run_id": run_id, "conversation_id": conversation.id, "api_key_id": key.id}
+    payment = Payment.objects.create(account=other, kind="checkout", amount_cents=500, idempotency_key="theirs")
+    return {
+        "run_id": run_id,
+        "conversation_id": conversation.id,
+        "api_key_id": key.id,
+        "payment_id": payment.id,
+    }
 
 
 @pytest.fixture
@@ -122,4 +130,4 @@ def test_somebody_elses_thing_is_not_found(route: str, theirs: dict[str, str], a
 
 
 def _everything() -> list[object]:
-    return [list(model.objects.order_by("pk").values()) for model in (ApiKey, Conversation, Run, Hold)]
+    return [list(model.objects.order_by("pk").values()) for model in (ApiKey, Conversation, Run, Hold, Payment, Refund)]

@@ -63,6 +63,25 @@ class Product:
             time.sleep(0.2)
         raise TimeoutError("the product did not answer again")
 
+    @property
+    def first_run(self) -> dict[str, str]:
+        found: dict[str, str] = json.loads((self.data / "first-run.json").read_text())
+        return found
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The web server's environment: how a program beside it reaches the same services."""
+        return _backend_env(self.process.pid)
+
+    def arm(self, point: str, action: str = "kill9") -> None:
+        """Makes the next process at that failpoint die there, once."""
+        making = self.data / "failpoints" / f".{point}"
+        making.write_text(action)
+        making.rename(self.data / "failpoints" / point)
+
+    def has_fired(self, point: str) -> bool:
+        return any((self.data / "failpoints").glob(f"{point}.fired.*"))
+
     def ledger_check(self) -> dict[str, Any]:
         """The money proof, by the operator's command."""
         command = [sys.executable, "manage.py", "ledger_check"]
@@ -121,7 +140,8 @@ def product_started(data: Path) -> Iterator[Product]:
     env = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
     env = {name: value for name, value in env.items() if not name.startswith(("SVEND_", "DJANGO_"))}
     command = [sys.executable, "-m", "backend.local", "up", "--data", str(data), "--port", str(port)]
-    data.mkdir(parents=True, exist_ok=True)
+    (data / "failpoints").mkdir(parents=True, exist_ok=True)
+    env["SVEND_FAILPOINT"] = f"in:{data / 'failpoints'}"  # asleep until a test arms one
     (data / "first-run.json").unlink(missing_ok=True)
     with (data / "up.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log, start_new_session=True)

@@ -32,4 +32,4 @@ def test_every_tick_is_on_beats_list() -> None:
     from worker.app import app
 
     ticks = {entry["task"] for entry in app.conf.beat_schedule.values()}
-    assert ticks == queue.TASK_NAMES - {queue.TASK_RUN_ADVANCE}
+    assert ticks == queue.TASK_NAMES - {queue.TASK_RUN_ADVANCE, queue.TASK_AUTO_TOP_UP}

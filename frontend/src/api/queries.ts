@@ -12,6 +12,8 @@ import type {
   Page,
   Run,
   RunEvents,
+  SpendCap,
+  Statement,
   Tool,
   ToolTrial,
   UsageRun,
@@ -66,11 +68,45 @@ export const runRead = (id: string) => request<Run>("GET", `/api/runs/${encodeUR
 
 export const runQuery = (id: string) => queryOptions({ queryKey: ["run", id], queryFn: () => runRead(id) });
 
-export const usageSummaryQuery = (from: string, to: string) =>
+/** Of which key and model; empty filters nothing. */
+export interface UsageFilter {
+  key: string;
+  model: string;
+}
+
+function query(fields: Record<string, string | number | null>): string {
+  const pairs = Object.entries(fields).filter(([, value]) => value !== null && value !== "");
+  const text = new URLSearchParams(pairs.map(([name, value]) => [name, String(value)])).toString();
+  return text ? `?${text}` : "";
+}
+
+export const usageSummaryQuery = (from: string, to: string, only: UsageFilter) =>
   queryOptions({
-    queryKey: ["usage", from, to],
-    queryFn: () => request<UsageSummary>("GET", `/api/usage/summary?from=${from}&to=${to}`),
+    queryKey: ["usage", from, to, only],
+    queryFn: () => request<UsageSummary>("GET", `/api/usage/summary${query({ from, to, ...only })}`),
   });
+
+export const spendCapQuery = queryOptions({
+  queryKey: ["spend-cap"],
+  queryFn: () => request<SpendCap>("GET", "/api/spend-cap"),
+});
+
+export const spendCapSet = (nanoUsd: number | null) =>
+  request<SpendCap>("PUT", "/api/spend-cap", { monthly_cap_nano_usd: nanoUsd });
+
+export const keyCapSet = (id: string, nanoUsd: number | null) =>
+  request<ApiKey>("PATCH", `/api/keys/${encodeURIComponent(id)}`, { monthly_cap_nano_usd: nanoUsd });
+
+/** Days as "2026-11-01"; empty: from the beginning, or until now. */
+export interface Days {
+  from: string;
+  to: string;
+}
+
+export const statementPage = (days: Days, cursor: string | null) =>
+  request<Statement>("GET", `/api/statement${query({ ...days, cursor })}`);
+
+export const statementCsvPath = (days: Days) => `/api/statement.csv${query({ ...days })}`;
 
 const withCursor = (path: string, cursor: string | null) =>
   cursor ? `${path}${path.includes("?") ? "&" : "?"}cursor=${encodeURIComponent(cursor)}` : path;
@@ -78,8 +114,8 @@ const withCursor = (path: string, cursor: string | null) =>
 export const historyPage = (cursor: string | null) =>
   request<Page<ConversationRow>>("GET", withCursor("/api/conversations", cursor));
 
-export const usageRunsPage = (cursor: string | null) =>
-  request<Page<UsageRun>>("GET", withCursor("/api/usage/runs?limit=50", cursor));
+export const usageRunsPage = (cursor: string | null, only: UsageFilter) =>
+  request<Page<UsageRun>>("GET", `/api/usage/runs${query({ limit: 50, cursor, ...only })}`);
 
 export const runEvents = (id: string, afterSeq: number) =>
   request<RunEvents>("GET", `/api/runs/${encodeURIComponent(id)}/events?after=${afterSeq}`);

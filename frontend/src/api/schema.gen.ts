@@ -54,6 +54,279 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/billing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["api_billing_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/auto-top-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put: operations["api_billing_auto_top_up_update"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/pay-as-you-go": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["billing_pay_as_you_go_start"];
+        delete: operations["billing_pay_as_you_go_end"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/payments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["billing_payments_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/payments/{payment_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["billing_payments_read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/payments/{payment_id}/action": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["api_billing_payments_action_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/payments/{payment_id}/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description For the browser that comes back from the Checkout page before the webhook does. */
+        post: operations["api_billing_payments_refresh_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/payments/{payment_id}/refund": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["api_billing_payments_refund_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/portal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["api_billing_portal_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/top-ups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["api_billing_top_ups_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["audit_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/audit.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["audit_csv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/customers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["customers_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/customers/{account_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["customers_read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/customers/{account_id}/grants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["api_console_customers_grants_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/prices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["prices_list"];
+        put?: never;
+        post: operations["prices_add"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/console/proof": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["proof_read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/conversations": {
         parameters: {
             query?: never;
@@ -371,7 +644,7 @@ export interface paths {
         delete: operations["api_keys_destroy"];
         options?: never;
         head?: never;
-        patch?: never;
+        patch: operations["api_keys_partial_update"];
         trace?: never;
     };
     "/api/me": {
@@ -607,25 +880,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Two reports, family by family. */
+        /** @description Two reports, family by family and answer by answer. */
         get: operations["api_reports_compare_retrieve"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/reports/samples": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** @description What two versions answered to the same problems, a page at a time. Reports never change, so pages hold still. */
-        get: operations["api_reports_samples_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -714,14 +970,30 @@ export interface paths {
         patch: operations["api_schedules_partial_update"];
         trace?: never;
     };
-    "/api/tools": {
+    "/api/spend-cap": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: operations["api_tools_list"];
+        get: operations["spend_cap_read"];
+        put: operations["spend_cap_set"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/statement": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["statement_read"];
         put?: never;
         post?: never;
         delete?: never;
@@ -730,16 +1002,16 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/tools/{name}": {
+    "/api/statement.csv": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        get: operations["statement_csv"];
         put?: never;
-        post: operations["api_tools_create"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -782,6 +1054,11 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Action: {
+            payment: components["schemas"]["Payment"];
+            /** @description The bank's page. Empty: nothing was to be confirmed. */
+            url: string;
+        };
         Alias: {
             alias: string;
             model: string | null;
@@ -790,11 +1067,15 @@ export interface components {
             /** @description The version that becomes it when a node is ready. */
             waiting: string | null;
         };
-        Attachment: {
-            kind: string;
-            data: string;
-            title: string;
-        };
+        /**
+         * @description * `money` - Money
+         *     * `keys` - Keys
+         *     * `prices` - Prices
+         *     * `promotions` - Promotions
+         *     * `roles` - Roles
+         * @enum {string}
+         */
+        AreaEnum: "money" | "keys" | "prices" | "promotions" | "roles";
         Attempt: {
             epoch: number;
             node_names: string[];
@@ -809,6 +1090,89 @@ export interface components {
             /** Format: date-time */
             ended_at: string | null;
         };
+        AuditListOutput: {
+            results: components["schemas"]["AuditListOutputEntry"][];
+            next: string | null;
+        };
+        AuditListOutputEntry: {
+            id: number;
+            /** Format: date-time */
+            created_at: string;
+            area: components["schemas"]["AreaEnum"];
+            action: string;
+            actor: string;
+            account_id: string;
+            target: string;
+            before: {
+                [key: string]: unknown;
+            } | null;
+            after: {
+                [key: string]: unknown;
+            } | null;
+            reason: string;
+            request_id: string;
+        };
+        AutoTopUp: {
+            is_enabled: boolean;
+            threshold_cents: number;
+            target_cents: number;
+            monthly_ceiling_cents: number;
+            spent_this_month_cents: number;
+            is_ceiling_reached: boolean;
+            /**
+             * Format: date-time
+             * @description After a decline: no charge before it.
+             */
+            retry_at: string | null;
+            /** @description Not empty: we switched it off, and why. */
+            switched_off_reason: string;
+        };
+        AutoTopUpInput: {
+            is_enabled: boolean;
+            threshold_cents: number;
+            target_cents: number;
+            monthly_ceiling_cents: number;
+        };
+        Banner: {
+            kind: components["schemas"]["BannerKindEnum"];
+            message: string;
+            /**
+             * Format: date-time
+             * @description Since when, or from when on.
+             */
+            at: string | null;
+        };
+        /**
+         * @description * `paused` - paused
+         *     * `will_pause` - will_pause
+         *     * `auto_top_up_off` - auto_top_up_off
+         *     * `card_declined` - card_declined
+         *     * `action_required` - action_required
+         *     * `owed` - owed
+         * @enum {string}
+         */
+        BannerKindEnum: "paused" | "will_pause" | "auto_top_up_off" | "card_declined" | "action_required" | "owed";
+        Billing: {
+            /** @description False: this server takes no payments. */
+            is_configured: boolean;
+            /** @description Tax is added on the Checkout page. */
+            has_tax: boolean;
+            balance_nano_usd: number;
+            available_nano_usd: number;
+            held_nano_usd: number;
+            credit_limit_nano_usd: number;
+            owed_nano_usd: number;
+            refundable_nano_usd: number;
+            month_to_date_nano_usd: number;
+            price_nano_usd_per_token: number;
+            top_up_cents_min: number;
+            top_up_cents_max: number;
+            card: components["schemas"]["Card"] | null;
+            auto_top_up: components["schemas"]["AutoTopUp"] | null;
+            pay_as_you_go: components["schemas"]["PayAsYouGo"] | null;
+            pending_action: components["schemas"]["PendingAction"] | null;
+            banner: components["schemas"]["Banner"] | null;
+        };
         /** @enum {unknown} */
         BlankEnum: "";
         /**
@@ -820,6 +1184,19 @@ export interface components {
          * @enum {string}
          */
         CanEnum: "cancel" | "pause" | "resume" | "requeue" | "clone";
+        CapInput: {
+            /**
+             * Format: int64
+             * @description null: no cap
+             */
+            monthly_cap_nano_usd: number | null;
+        };
+        Card: {
+            brand: string;
+            last4: string;
+            exp_month: number;
+            exp_year: number;
+        };
         /** @description b beside a; `difference` is b's share less a's, with its 95 % interval. */
         Compared: {
             name: string;
@@ -847,6 +1224,7 @@ export interface components {
             is_same_problems: boolean;
             totals: components["schemas"]["Compared"][];
             families: components["schemas"]["Compared"][];
+            samples: components["schemas"]["SamplePair"][];
         };
         Conversation: {
             id?: string;
@@ -876,14 +1254,77 @@ export interface components {
             readonly created_at: string;
             last_run: components["schemas"]["LastRun"] | null;
         };
+        CustomerGrantsInput: {
+            /** @description made by the asker: a repeat gives nothing more */
+            id: string;
+            amount_nano_usd: number;
+            reason: string;
+            /**
+             * @description the customer's name, for a large sum
+             * @default
+             */
+            confirm: string;
+        };
+        CustomerGrantsOutput: {
+            is_new: boolean;
+            customer: components["schemas"]["CustomerOutput"];
+        };
+        CustomerListOutput: {
+            month: components["schemas"]["CustomerListOutputMonth"];
+            results: components["schemas"]["CustomerRowOutput"][];
+            has_more: boolean;
+        };
+        CustomerListOutputMonth: {
+            spend_nano_usd: number;
+            fleet_cost_nano_usd: number;
+            tokens: number;
+        };
+        CustomerOutput: {
+            id: string;
+            name: string;
+            emails: string[];
+            is_local: boolean;
+            /** Format: date-time */
+            created_at: string;
+            balance_nano_usd: number;
+            credit_limit_nano_usd: number;
+            monthly_cap_nano_usd: number | null;
+            spend_month_nano_usd: number;
+            tokens_month: number;
+            runs_month: number;
+            /** @description spend less the share of the fleet's cost, by tokens */
+            margin_month_nano_usd: number;
+            num_live_keys: number;
+            grants: components["schemas"]["CustomerOutputGrant"][];
+        };
+        CustomerOutputGrant: {
+            /** Format: date-time */
+            created_at: string;
+            amount_nano_usd: number;
+            actor: string;
+            reason: string;
+        };
+        CustomerRowOutput: {
+            id: string;
+            name: string;
+            emails: string[];
+            is_local: boolean;
+            /** Format: date-time */
+            created_at: string;
+            balance_nano_usd: number;
+            credit_limit_nano_usd: number;
+            monthly_cap_nano_usd: number | null;
+            spend_month_nano_usd: number;
+            tokens_month: number;
+            runs_month: number;
+            /** @description spend less the share of the fleet's cost, by tokens */
+            margin_month_nano_usd: number;
+        };
         DataFile: {
             /** @description of the manifest: what spec.data.file names */
             sha256: string;
             name: string;
             num_bytes: number;
-            /** @description null: too large to be looked through */
-            num_rows: number | null;
-            columns: string[];
             /** Format: date-time */
             created_at: string;
         };
@@ -941,7 +1382,7 @@ export interface components {
              *       "logic_solver"
              *     ]
              */
-            tools: string[];
+            tools: components["schemas"]["ToolsEnum"][];
             /** @description Made by the client: a repeat is harmless. */
             id?: string | null;
         };
@@ -1262,6 +1703,11 @@ export interface components {
             /** @default 0 */
             spent_month_nano_usd: number;
             monthly_cap_nano_usd: number | null;
+            /**
+             * @description 50, 80 or 100: the highest threshold told
+             * @default 0
+             */
+            cap_percent_reached: number;
             /** Format: date-time */
             revoked_at: string | null;
             /** @description The key itself, shown this once. */
@@ -1281,6 +1727,11 @@ export interface components {
             /** @default 0 */
             spent_month_nano_usd: number;
             monthly_cap_nano_usd: number | null;
+            /**
+             * @description 50, 80 or 100: the highest threshold told
+             * @default 0
+             */
+            cap_percent_reached: number;
             /** Format: date-time */
             revoked_at: string | null;
         };
@@ -1318,6 +1769,20 @@ export interface components {
          * @enum {string}
          */
         LastRunStatusEnum: "queued" | "running" | "finished" | "failed" | "cancelled";
+        /**
+         * @description * `hold` - Hold
+         *     * `settle` - Settle
+         *     * `waste` - Waste
+         *     * `grant` - Grant
+         *     * `topup` - Topup
+         *     * `metered` - Metered
+         *     * `refund` - Refund
+         *     * `refund_reversal` - Refund Reversal
+         *     * `dispute` - Dispute
+         *     * `dispute_reversal` - Dispute Reversal
+         * @enum {string}
+         */
+        LedgerKindEnum: "hold" | "settle" | "waste" | "grant" | "topup" | "metered" | "refund" | "refund_reversal" | "dispute" | "dispute_reversal";
         /** @description data + code + config + parent -> job -> checkpoint. */
         Lineage: {
             parent?: string | null;
@@ -1378,6 +1843,14 @@ export interface components {
          * @enum {string}
          */
         ModelRoleEnum: "reasoner" | "verifier";
+        /**
+         * @description * `entries` - entries
+         *     * `holds` - holds
+         *     * `usage` - usage
+         *     * `cash` - cash
+         * @enum {string}
+         */
+        NameEnum: "entries" | "holds" | "usage" | "cash";
         Node: {
             name: string;
             url: string;
@@ -1481,6 +1954,72 @@ export interface components {
          * @enum {string}
          */
         OutcomeEnum: "finished" | "cancelled" | "failed" | "lost" | "not_placed";
+        PatchedCapInput: {
+            /**
+             * Format: int64
+             * @description null: no cap
+             */
+            monthly_cap_nano_usd?: number | null;
+        };
+        PayAsYouGo: {
+            status: components["schemas"]["PayAsYouGoStatusEnum"];
+            credit_limit_nano_usd: number;
+        };
+        /**
+         * @description * `invited` - Invited
+         *     * `active` - Active
+         *     * `ended` - Ended
+         * @enum {string}
+         */
+        PayAsYouGoStatusEnum: "invited" | "active" | "ended";
+        Payment: {
+            id?: string;
+            kind: components["schemas"]["PaymentKindEnum"];
+            status?: components["schemas"]["PaymentStatusEnum"];
+            amount_cents: number;
+            tax_cents?: number;
+            failure_message?: string;
+            /** Format: date-time */
+            created_at?: string;
+            /** Format: date-time */
+            finished_at?: string | null;
+            refunds: components["schemas"]["Refund"][];
+        };
+        /**
+         * @description * `checkout` - Checkout
+         *     * `auto` - Auto
+         * @enum {string}
+         */
+        PaymentKindEnum: "checkout" | "auto";
+        PaymentStarted: {
+            id?: string;
+            kind: components["schemas"]["PaymentKindEnum"];
+            status?: components["schemas"]["PaymentStatusEnum"];
+            amount_cents: number;
+            tax_cents?: number;
+            failure_message?: string;
+            /** Format: date-time */
+            created_at?: string;
+            /** Format: date-time */
+            finished_at?: string | null;
+            refunds: components["schemas"]["Refund"][];
+            /** @description Where to send the browser. */
+            url: string;
+        };
+        /**
+         * @description * `created` - Created
+         *     * `open` - Open
+         *     * `action_required` - Action Required
+         *     * `failed` - Failed
+         *     * `expired` - Expired
+         *     * `succeeded` - Succeeded
+         * @enum {string}
+         */
+        PaymentStatusEnum: "created" | "open" | "action_required" | "failed" | "expired" | "succeeded";
+        PendingAction: {
+            payment_id: string;
+            amount_cents: number;
+        };
         PlanCheck: {
             name: string;
             is_ok: boolean;
@@ -1497,6 +2036,29 @@ export interface components {
             /** Format: double */
             weight: number;
         };
+        PriceListInput: {
+            model: string;
+            nano_usd_per_token: number;
+            /** Format: date-time */
+            effective_from?: string | null;
+            /** @description for the audit log */
+            reason: string;
+        };
+        PriceOutput: {
+            id: number;
+            model: string;
+            nano_usd_per_token: number;
+            /** Format: date-time */
+            effective_from: string;
+            state: components["schemas"]["PriceOutputStateEnum"];
+        };
+        /**
+         * @description * `coming` - coming
+         *     * `current` - current
+         *     * `past` - past
+         * @enum {string}
+         */
+        PriceOutputStateEnum: "coming" | "current" | "past";
         /** @description The audit line: which alias went where, who said so, why, and on which evidence. */
         Promotion: {
             readonly id: number;
@@ -1530,6 +2092,29 @@ export interface components {
          * @enum {string}
          */
         PromotionStateEnum: "waiting" | "effective" | "failed";
+        ProofOutput: {
+            /** Format: date-time */
+            checked_at: string;
+            lines: components["schemas"]["ProofOutputLine"][];
+        };
+        ProofOutputLine: {
+            name: components["schemas"]["NameEnum"];
+            state: components["schemas"]["ProofOutputLineStateEnum"];
+            num_covered: number;
+            wall_ms: number;
+            first_difference: string;
+            note: string;
+            sums_nano_usd: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * @description * `holds` - holds
+         *     * `broken` - broken
+         *     * `unchecked` - unchecked
+         * @enum {string}
+         */
+        ProofOutputLineStateEnum: "holds" | "broken" | "unchecked";
         Question: {
             question: string;
             /** @default true */
@@ -1544,8 +2129,31 @@ export interface components {
              *       "logic_solver"
              *     ]
              */
-            tools: string[];
+            tools: components["schemas"]["ToolsEnum"][];
         };
+        Refund: {
+            id?: string;
+            status?: components["schemas"]["RefundStatusEnum"];
+            amount_cents: number;
+            tax_cents?: number;
+            /** Format: date-time */
+            created_at?: string;
+            /** Format: date-time */
+            finished_at?: string | null;
+        };
+        RefundInput: {
+            amount_cents: number;
+            /** @default asked for by the customer */
+            reason: string;
+        };
+        /**
+         * @description * `created` - Created
+         *     * `pending` - Pending
+         *     * `succeeded` - Succeeded
+         *     * `failed` - Failed
+         * @enum {string}
+         */
+        RefundStatusEnum: "created" | "pending" | "succeeded" | "failed";
         /** @description One measurement: `n` problems, the share right with tools, its 95 % interval, and what was asked. */
         Report: {
             readonly id: number;
@@ -1652,27 +2260,13 @@ export interface components {
         SampleAnswer: {
             is_right: boolean | null;
             given: string | null;
-            /** @description its run's events; null: the report kept none */
-            trace: {
-                [key: string]: unknown;
-            }[] | null;
         };
         SamplePair: {
             family: string;
-            /** @description own or held_out wording, no_tools; empty: not said */
-            mode: string;
             question: string;
             known: string;
             a: components["schemas"]["SampleAnswer"];
             b: components["schemas"]["SampleAnswer"];
-        };
-        Samples: {
-            /** @description problems that one of the two reports keeps */
-            num_kept: number;
-            /** @description those that fit what was asked for */
-            num_found: number;
-            families: string[];
-            samples: components["schemas"]["SamplePair"][];
         };
         Schedule: {
             id: string;
@@ -1686,20 +2280,11 @@ export interface components {
             /** Format: date-time */
             next_at: string;
             is_enabled: boolean;
-            /** @description why its last due time made no job */
-            last_error: string;
-            last_job: components["schemas"]["ScheduleJob"] | null;
             /** Format: date-time */
             created_at: string;
         };
         ScheduleDetailInput: {
             is_enabled?: boolean;
-        };
-        ScheduleJob: {
-            id: string;
-            status: components["schemas"]["JobStatusEnum"];
-            /** Format: date-time */
-            created_at: string;
         };
         ScheduleListInput: {
             name: string;
@@ -1735,13 +2320,6 @@ export interface components {
             /** Format: double */
             interval_high: number;
         };
-        /**
-         * @description * `built-in` - built-in
-         *     * `plug-in` - plug-in
-         *     * `mcp` - mcp
-         * @enum {string}
-         */
-        SourceEnum: "built-in" | "plug-in" | "mcp";
         SpecPreset: {
             name: string;
             kind: string;
@@ -1757,6 +2335,15 @@ export interface components {
             };
             presets: components["schemas"]["SpecPreset"][];
         };
+        SpendCapOutput: {
+            monthly_cap_nano_usd: number | null;
+            spent_nano_usd: number;
+            held_nano_usd: number;
+            /** @description 50, 80 or 100: the highest threshold told; else 0 */
+            percent_reached: number;
+            /** Format: date */
+            resets_on: string;
+        };
         StaffFields: {
             manifest_sha256: string;
             num_bytes: number;
@@ -1770,40 +2357,53 @@ export interface components {
             deployments: components["schemas"]["Deployment"][];
             reports: components["schemas"]["Report"][];
         };
-        Tool: {
-            name: string;
-            description: string;
-            /** @description JSON schema */
-            parameters: {
-                [key: string]: unknown;
-            };
-            source: components["schemas"]["SourceEnum"];
-            /** @description of an MCP tool */
-            server: string;
-            /** @description empty: outside the fence */
-            fence_tier: string;
-            is_available: boolean;
-            unavailable_reason: string;
-            limits: components["schemas"]["ToolLimits"];
+        StatementOutput: {
+            opening_nano_usd: number;
+            closing_nano_usd: number;
+            results: components["schemas"]["StatementOutputLine"][];
+            next: string | null;
         };
-        ToolLimits: {
-            /** Format: double */
-            wall_seconds: number;
-            memory_bytes: number | null;
-            output_bytes: number;
-            calls_at_once: number;
+        StatementOutputLine: {
+            transaction_id: number;
+            /** Format: date-time */
+            created_at: string;
+            kind: components["schemas"]["LedgerKindEnum"];
+            amount_nano_usd: number;
+            balance_after_nano_usd: number;
+            reason: string;
+            /** @description empty where no run was paid */
+            run_id: string;
+            question: string;
+            /** @description of a run that searched in several */
+            branches: components["schemas"]["StatementOutputLineBranch"][];
+            model: string;
+            api_key_name: string;
+            prompt_tokens: number | null;
+            completion_tokens: number | null;
+            reasoning_tokens: number | null;
+            tool_result_tokens: number | null;
+            price_nano_usd_per_token: number | null;
+            /** @description the price row it was sold at */
+            price_version: number | null;
+            /** Format: date-time */
+            price_effective_from: string | null;
         };
-        ToolTrial: {
-            status: string;
-            text: string;
-            /** Format: double */
-            wall_ms: number;
-            is_truncated: boolean;
-            attachments: components["schemas"]["Attachment"][];
+        StatementOutputLineBranch: {
+            branch_id: number;
+            num_tokens: number;
+            is_answer: boolean;
         };
-        ToolTrialInputSerializer: {
-            /** @description JSON text, as a model would write it */
-            arguments: string;
+        /**
+         * @description * `execute_python` - execute_python
+         *     * `symbolic_math` - symbolic_math
+         *     * `logic_solver` - logic_solver
+         * @enum {string}
+         */
+        ToolsEnum: "execute_python" | "symbolic_math" | "logic_solver";
+        TopUpInput: {
+            amount_cents: number;
+            /** @default false */
+            keep_card: boolean;
         };
         Transition: {
             from_status: string;
@@ -1812,6 +2412,9 @@ export interface components {
             epoch: number;
             /** Format: date-time */
             at: string;
+        };
+        Url: {
+            url: string;
         };
         Usage: {
             prompt_tokens: number;
@@ -1841,6 +2444,8 @@ export interface components {
         UsageSummaryOutput: {
             balance_nano_usd: number;
             month_to_date_nano_usd: number;
+            /** @description ever used, whatever the filter */
+            models: string[];
             days: components["schemas"]["UsageSummaryOutputDay"][];
         };
         UsageSummaryOutputDay: {
@@ -1944,6 +2549,432 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    api_billing_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Billing"];
+                };
+            };
+        };
+    };
+    api_billing_auto_top_up_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AutoTopUpInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutoTopUp"];
+                };
+            };
+        };
+    };
+    billing_pay_as_you_go_start: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PayAsYouGo"];
+                };
+            };
+        };
+    };
+    billing_pay_as_you_go_end: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    billing_payments_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Payment"][];
+                };
+            };
+        };
+    };
+    billing_payments_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                payment_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Payment"];
+                };
+            };
+        };
+    };
+    api_billing_payments_action_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                payment_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Action"];
+                };
+            };
+        };
+    };
+    api_billing_payments_refresh_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                payment_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Payment"];
+                };
+            };
+        };
+    };
+    api_billing_payments_refund_create: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The same key is the same request. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                payment_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RefundInput"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refund"];
+                };
+            };
+        };
+    };
+    api_billing_portal_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Url"];
+                };
+            };
+        };
+    };
+    api_billing_top_ups_create: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The same key is the same request. */
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TopUpInput"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaymentStarted"];
+                };
+            };
+        };
+    };
+    audit_list: {
+        parameters: {
+            query?: {
+                /**
+                 * @description * `money` - Money
+                 *     * `keys` - Keys
+                 *     * `prices` - Prices
+                 *     * `promotions` - Promotions
+                 *     * `roles` - Roles
+                 */
+                area?: "money" | "keys" | "prices" | "promotions" | "roles" | "";
+                cursor?: string;
+                first_day?: string;
+                last_day?: string;
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditListOutput"];
+                };
+            };
+        };
+    };
+    audit_csv: {
+        parameters: {
+            query?: {
+                /**
+                 * @description * `money` - Money
+                 *     * `keys` - Keys
+                 *     * `prices` - Prices
+                 *     * `promotions` - Promotions
+                 *     * `roles` - Roles
+                 */
+                area?: "money" | "keys" | "prices" | "promotions" | "roles" | "";
+                first_day?: string;
+                last_day?: string;
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+        };
+    };
+    customers_list: {
+        parameters: {
+            query?: {
+                page?: number;
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerListOutput"];
+                };
+            };
+        };
+    };
+    customers_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerOutput"];
+                };
+            };
+        };
+    };
+    api_console_customers_grants_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CustomerGrantsInput"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerGrantsOutput"];
+                };
+            };
+        };
+    };
+    prices_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceOutput"][];
+                };
+            };
+        };
+    };
+    prices_add: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PriceListInput"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceOutput"];
+                };
+            };
+        };
+    };
+    proof_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProofOutput"];
+                };
             };
         };
     };
@@ -2526,6 +3557,31 @@ export interface operations {
             };
         };
     };
+    api_keys_partial_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                api_key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedCapInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyOutput"];
+                };
+            };
+        };
+    };
     api_me_retrieve: {
         parameters: {
             query?: never;
@@ -2938,38 +3994,6 @@ export interface operations {
             };
         };
     };
-    api_reports_samples_retrieve: {
-        parameters: {
-            query: {
-                a: number;
-                b: number;
-                family?: string;
-                limit?: number;
-                offset?: number;
-                /**
-                 * @description * `differ` - differ
-                 *     * `b_wrong` - b_wrong
-                 *     * `b_better` - b_better
-                 *     * `all` - all
-                 */
-                show?: "differ" | "b_wrong" | "b_better" | "all";
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Samples"];
-                };
-            };
-        };
-    };
     api_runs_retrieve: {
         parameters: {
             query?: never;
@@ -3122,7 +4146,7 @@ export interface operations {
             };
         };
     };
-    api_tools_list: {
+    spend_cap_read: {
         parameters: {
             query?: never;
             header?: never;
@@ -3136,23 +4160,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Tool"][];
+                    "application/json": components["schemas"]["SpendCapOutput"];
                 };
             };
         };
     };
-    api_tools_create: {
+    spend_cap_set: {
         parameters: {
             query?: never;
             header?: never;
-            path: {
-                name: string;
-            };
+            path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ToolTrialInputSerializer"];
+                "application/json": components["schemas"]["CapInput"];
             };
         };
         responses: {
@@ -3161,7 +4183,53 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ToolTrial"];
+                    "application/json": components["schemas"]["SpendCapOutput"];
+                };
+            };
+        };
+    };
+    statement_read: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                from?: string;
+                limit?: number;
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatementOutput"];
+                };
+            };
+        };
+    };
+    statement_csv: {
+        parameters: {
+            query?: {
+                from?: string;
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
                 };
             };
         };
@@ -3170,7 +4238,10 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description a key's id, or `page` for none */
+                key?: string;
                 limit?: number;
+                model?: string;
             };
             header?: never;
             path?: never;
@@ -3192,6 +4263,8 @@ export interface operations {
         parameters: {
             query?: {
                 from?: string;
+                key?: string;
+                model?: string;
                 to?: string;
             };
             header?: never;

@@ -39,6 +39,9 @@ export type ApiKey = Schemas["KeyOutput"];
 export type ApiKeyMade = Schemas["KeyCreatedOutput"];
 export type UsageDay = Schemas["UsageSummaryOutputDay"];
 export type UsageSummary = Schemas["UsageSummaryOutput"];
+export type SpendCap = Schemas["SpendCapOutput"];
+export type Statement = Schemas["StatementOutput"];
+export type StatementLine = Schemas["StatementOutputLine"];
 export type UsageRun = Schemas["UsageRunsOutputLine"];
 
 export interface MeasuredShare {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { dollarsToNano } from "../keys/dollars";
-import { balance, countShort, duration, money } from "./numbers";
+import { balance, change, countShort, duration, exact, money, nanoToDollars } from "./numbers";
 
 describe("money", () => {
   it.each([
@@ -30,6 +30,26 @@ describe("dollars as typed", () => {
     ["-1", null],
     ["1,5", null],
   ])("%j", (text, nano) => expect(dollarsToNano(text)).toBe(nano));
+});
+
+describe("dollars to edit", () => {
+  it.each([
+    [5_000_000_000, "5"],
+    [500_000_000, "0.50"],
+    [1_000_000_001, "1.000000001"],
+    [0, "0"],
+  ])("%i is %s, and back", (nano, text) => {
+    expect(nanoToDollars(nano)).toBe(text);
+    expect(dollarsToNano(text)).toBe(nano);
+  });
+  it.each([
+    [104_998_920_000, "$104.99892"],
+    [1_234_567_000_000_001, "$1,234,567.000000001"],
+    [-7_000_000_000, "−$7.00"],
+    [0, "$0.00"],
+  ])("%i is exactly %s", (nano, text) => expect(exact(nano)).toBe(text));
+  it("signs a change", () =>
+    expect([change(5_000_000_000), change(-636_000)]).toEqual(["+$5.00", "−$0.000636"]));
 });
 
 describe("other numbers", () => {

@@ -28,6 +28,24 @@ export function balance(nanoUsd: number): string {
   return `${sign}$${(absolute / 100n).toLocaleString("en-US")}.${String(absolute % 100n).padStart(2, "0")}`;
 }
 
+/** "0.5" for a field to edit: every digit, no sign of the currency. */
+export function nanoToDollars(nanoUsd: number): string {
+  const digits = String(nanoUsd).padStart(10, "0");
+  const fraction = digits.slice(-9).replace(/0+$/, "");
+  return `${digits.slice(0, -9)}${fraction && `.${fraction.padEnd(2, "0")}`}`;
+}
+
+/** "$104.99892": to the cent, and on to the last digit that is not zero, so that what stands in a column adds up. */
+export function exact(nanoUsd: number): string {
+  const digits = String(Math.abs(nanoUsd)).padStart(10, "0");
+  const dollars = BigInt(digits.slice(0, -9)).toLocaleString("en-US");
+  const fraction = digits.slice(-9).replace(/0+$/, "").padEnd(2, "0");
+  return `${nanoUsd < 0 ? "−" : ""}$${dollars}.${fraction}`;
+}
+
+/** "+$5.00", "−$0.000636": a change, to its last digit. */
+export const change = (nanoUsd: number): string => `${nanoUsd > 0 ? "+" : ""}${exact(nanoUsd)}`;
+
 export const count = (value: number): string => value.toLocaleString("en-US");
 
 /** "1.2 M", "13 B": for parameters. */

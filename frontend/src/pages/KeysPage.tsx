@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { keysQuery } from "../api/queries";
+import { keyCapSet, keysQuery, queryClient } from "../api/queries";
 import type { ApiKey } from "../api/types";
 import { dateTime, dayMonth, utc } from "../format/dates";
 import { count, money } from "../format/numbers";
@@ -8,13 +8,16 @@ import { KeyMakeDialog } from "../keys/KeyMakeDialog";
 import { KeyRevokeDialog } from "../keys/KeyRevokeDialog";
 import { t } from "../strings";
 import { Button } from "../ui/Button";
+import { Dialog } from "../ui/Dialog";
 import { Empty, ErrorNotice, Skeleton } from "../ui/Notice";
 import { PageFrame } from "../ui/PageFrame";
+import { CapForm } from "../usage/CapForm";
 
 export function KeysPage() {
   const keys = useQuery(keysQuery);
   const [isMaking, setMaking] = useState(false);
   const [revoking, setRevoking] = useState<ApiKey | null>(null);
+  const [capping, setCapping] = useState<ApiKey | null>(null);
   const [isRevokedShown, setRevokedShown] = useState(false);
   const all = keys.data ?? [];
   const live = all.filter((key) => !key.revoked_at);
@@ -29,7 +32,7 @@ export function KeysPage() {
       {keys.isPending && <Skeleton />}
       {keys.isError && <ErrorNotice error={keys.error} onRetry={() => void keys.refetch()} />}
       {keys.isSuccess && live.length === 0 && <Empty action={make}>{t.keys.empty}</Empty>}
-      {live.length > 0 && <KeyTable keys={live} onRevoke={setRevoking} />}
+      {live.length > 0 && <KeyTable keys={live} onRevoke={setRevoking} onCap={setCapping} />}
       {revoked.length > 0 && (
         <div className="flex flex-col gap-4">
           <Button
@@ -40,17 +43,38 @@ export function KeysPage() {
           >
             {isRevokedShown ? t.keys.hideRevoked : t.keys.showRevoked(revoked.length)}
           </Button>
-          {isRevokedShown && <KeyTable keys={revoked} onRevoke={null} />}
+          {isRevokedShown && <KeyTable keys={revoked} onRevoke={null} onCap={null} />}
         </div>
       )}
       <KeyMakeDialog isOpen={isMaking} onClose={() => setMaking(false)} />
       <KeyRevokeDialog apiKey={revoking} onClose={() => setRevoking(null)} />
+      <Dialog
+        title={t.cap.setTitle(capping?.name ?? "")}
+        isOpen={capping !== null}
+        onClose={() => setCapping(null)}
+      >
+        {capping && (
+          <CapForm
+            whose={capping.name}
+            current={capping.monthly_cap_nano_usd}
+            save={(nanoUsd) => keyCapSet(capping.id, nanoUsd)}
+            onSaved={() => queryClient.invalidateQueries(keysQuery)}
+            onClose={() => setCapping(null)}
+          />
+        )}
+      </Dialog>
     </PageFrame>
   );
 }
 
 /** A table on a wide screen; on a phone each row becomes a short list of its own. */
-function KeyTable({ keys, onRevoke }: { keys: ApiKey[]; onRevoke: ((key: ApiKey) => void) | null }) {
+interface KeyTableProps {
+  keys: ApiKey[];
+  onRevoke: ((key: ApiKey) => void) | null;
+  onCap: ((key: ApiKey) => void) | null;
+}
+
+function KeyTable({ keys, onRevoke, onCap }: KeyTableProps) {
   const { columns } = t.keys;
   return (
     <table className="w-full text-sm max-md:block">
@@ -104,8 +128,23 @@ function KeyTable({ keys, onRevoke }: { keys: ApiKey[]; onRevoke: ((key: ApiKey)
               ) : (
                 money(key.monthly_cap_nano_usd)
               )}
+              {(key.cap_percent_reached ?? 0) > 0 && (
+                <span className={`block ${key.cap_percent_reached === 100 ? "text-reject" : "text-abstain"}`}>
+                  {t.keys.capUsed(key.cap_percent_reached ?? 0)}
+                </span>
+              )}
             </td>
-            <td className="py-2 text-right max-md:col-span-2 max-md:text-left">
+            <td className="py-2 text-right whitespace-nowrap max-md:col-span-2 max-md:text-left">
+              {onCap && (
+                <Button
+                  look="quiet"
+                  className="max-md:-ml-3"
+                  onClick={() => onCap(key)}
+                  aria-label={`${t.keys.capChange}: ${key.name}`}
+                >
+                  {t.keys.capChange}
+                </Button>
+              )}
               {onRevoke && (
                 <Button onClick={() => onRevoke(key)} aria-label={`${t.keys.revoke} ${key.name}`}>
                   {t.keys.revoke}

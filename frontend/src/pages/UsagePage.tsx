@@ -1,6 +1,6 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { meQuery, usageRunsPage, usageSummaryQuery } from "../api/queries";
+import { keysQuery, meQuery, type UsageFilter, usageRunsPage, usageSummaryQuery } from "../api/queries";
 import type { UsageSummary } from "../api/types";
 import { utcDay } from "../format/dates";
 import { balance, money } from "../format/numbers";
@@ -8,37 +8,55 @@ import { t } from "../strings";
 import { Chips } from "../ui/Chips";
 import { Empty, ErrorNotice, Skeleton } from "../ui/Notice";
 import { PageFrame } from "../ui/PageFrame";
+import { Select } from "../ui/Select";
 import { DayChart } from "../usage/DayChart";
 import { daysFilled } from "../usage/days";
 import { RunTable } from "../usage/RunTable";
+import { SpendCapPanel } from "../usage/SpendCapPanel";
 
 const RANGES = [7, 30, 90] as const;
 const DAY_MS = 86_400_000;
 
 export function UsagePage() {
-  const search = useSearch({ strict: false }) as { days?: number };
+  const search = useSearch({ strict: false }) as { days?: number; key?: string; model?: string };
   const navigate = useNavigate();
   const days = RANGES.find((range) => range === Number(search.days)) ?? 30;
   const to = utcDay(new Date());
   const from = utcDay(new Date(Date.now() - (days - 1) * DAY_MS));
-  const summary = useQuery({ ...usageSummaryQuery(from, to), placeholderData: (previous) => previous });
+  const only = { key: search.key ?? "", model: search.model ?? "" };
+  const go = (changes: { days?: number; key?: string; model?: string }) => {
+    const next = { days, ...only, ...changes };
+    const kept = Object.fromEntries(Object.entries(next).filter(([, value]) => value !== ""));
+    void navigate({ to: "/usage", search: kept as never, replace: true });
+  };
+  const summary = useQuery({ ...usageSummaryQuery(from, to, only), placeholderData: (previous) => previous });
   const { data: me } = useQuery(meQuery);
   const runs = useInfiniteQuery({
-    queryKey: ["usage", "runs"],
-    queryFn: ({ pageParam }) => usageRunsPage(pageParam),
+    queryKey: ["usage", "runs", only],
+    queryFn: ({ pageParam }) => usageRunsPage(pageParam, only),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next,
   });
   const rows = runs.data?.pages.flatMap((page) => page.results) ?? [];
-  const isEmpty = runs.isSuccess && rows.length === 0;
+  const isFiltered = only.key !== "" || only.model !== "";
+  const isEmpty = runs.isSuccess && rows.length === 0 && !isFiltered;
   return (
     <PageFrame
       title={t.usage.title}
       hint={me && t.usage.price(money(me.price_nano_usd_per_token * 1_000_000))}
+      action={
+        <Link
+          to="/statement"
+          className="inline-flex min-h-9 items-center rounded-md border border-line bg-raised px-3 text-sm font-medium hover:border-line-strong max-md:min-h-11"
+        >
+          {t.usage.statement}
+        </Link>
+      }
     >
       {summary.isPending && <Skeleton />}
       {summary.isError && <ErrorNotice error={summary.error} onRetry={() => void summary.refetch()} />}
       {summary.data && <Money summary={summary.data} />}
+      <SpendCapPanel />
       {summary.data && !isEmpty && (
         <section aria-label={t.usage.chart} className="flex flex-col gap-3">
           <div className="flex flex-wrap items-center justify-between gap-3">
@@ -47,11 +65,10 @@ export function UsagePage() {
               label={t.usage.rangeLabel}
               value={days}
               options={RANGES.map((range) => ({ value: range, label: t.usage.days(range) }))}
-              onChange={(range) =>
-                void navigate({ to: "/usage", search: { days: range } as never, replace: true })
-              }
+              onChange={(range) => go({ days: range })}
             />
           </div>
+          <Filters only={only} models={summary.data.models} onChange={go} />
           <DayChart
             days={daysFilled(summary.data.days, from, to)}
             priceNanoUsd={me?.price_nano_usd_per_token ?? 0}
@@ -73,6 +90,9 @@ export function UsagePage() {
             {t.usage.empty}
           </Empty>
         )}
+        {runs.isSuccess && isFiltered && rows.length === 0 && (
+          <p className="py-4 text-soft">{t.usage.emptyFiltered}</p>
+        )}
         {rows.length > 0 && (
           <RunTable
             rows={rows}
@@ -82,6 +102,40 @@ export function UsagePage() {
         )}
       </section>
     </PageFrame>
+  );
+}
+
+interface FiltersProps {
+  only: UsageFilter;
+  models: string[];
+  onChange: (changes: Partial<UsageFilter>) => void;
+}
+
+function Filters({ only, models, onChange }: FiltersProps) {
+  const keys = useQuery(keysQuery);
+  const byName = (keys.data ?? []).map((key) => ({ value: key.id, label: `${key.name} (…${key.last4})` }));
+  return (
+    <div className="grid max-w-[560px] grid-cols-2 gap-4 max-sm:grid-cols-1">
+      <Select
+        label={t.usage.filterKey}
+        value={only.key}
+        onChange={(event) => onChange({ key: event.target.value })}
+        options={[
+          { value: "", label: t.usage.allKeys },
+          { value: "page", label: t.usage.askedOnPage },
+          ...byName,
+        ]}
+      />
+      <Select
+        label={t.usage.filterModel}
+        value={only.model}
+        onChange={(event) => onChange({ model: event.target.value })}
+        options={[
+          { value: "", label: t.usage.allModels },
+          ...models.map((model) => ({ value: model, label: model })),
+        ]}
+      />
+    </div>
   );
 }
 

@@ -83,7 +83,7 @@ function Sidebar({ me }: { me: Me | undefined }) {
         <NavLink to="/history" label={t.nav.history} />
         <p className="px-2.5 pt-5 pb-1 text-xs text-soft">{t.nav.build}</p>
         <NavLink to="/keys" label={t.nav.keys} />
-        <NavLink to="/usage" label={t.nav.usage} alsoUnder={["/runs/"]} />
+        <NavLink to="/usage" label={t.nav.usage} alsoUnder={["/runs/", "/statement"]} />
         <NavLink to="/models" label={t.nav.models} />
         <NavLink to="/tools" label={t.nav.tools} />
         <a href="/docs" className={`${NAV} text-soft hover:text-ink`}>
@@ -101,6 +101,10 @@ function Sidebar({ me }: { me: Me | undefined }) {
               alsoUnder={["/admin/compare", "/admin/promote"]}
             />
             <NavLink to="/admin/nodes" label={t.nav.nodes} alsoUnder={["/admin/nodes/"]} />
+            <NavLink to="/admin/customers" label={t.nav.customers} alsoUnder={["/admin/customers/"]} />
+            <NavLink to="/admin/prices" label={t.nav.prices} />
+            <NavLink to="/admin/proof" label={t.nav.proof} />
+            <NavLink to="/admin/audit" label={t.nav.audit} />
           </>
         )}
       </nav>

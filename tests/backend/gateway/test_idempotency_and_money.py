@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from backend.core.threads import service_call
+from backend.metering.caps import account_cap_set
 from backend.metering.models import UsageRecord
 from backend.metering.services import balance_read, credit_grant
 from backend.runs.models import Run
@@ -58,6 +59,21 @@ async def test_no_money_is_402_on_reason_and_429_for_openais_clients(
     chat = await http.post("/v1/chat/completions", json={"messages": HI}, headers=stranger.headers)
     assert (chat.status_code, chat.json()["error"]["code"]) == (429, "insufficient_quota")
     assert chat.headers["x-should-retry"] == "false"
+
+
+async def test_a_reached_cap_stops_with_its_reason_in_each_doors_words(
+    http: httpx.AsyncClient, node: NodeProcess, customer: Customer
+) -> None:
+    await service_call(account_cap_set, account_id=customer.account.id, monthly_cap_nano_usd=0)
+    reason = await http.post("/v1/reason", json={"question": "hi"})
+    assert (reason.status_code, reason.json()["error"]["code"]) == (402, "spend_cap_reached")
+    chat = await http.post("/v1/chat/completions", json={"messages": HI})
+    assert (chat.status_code, chat.json()["error"]["code"]) == (429, "insufficient_quota")
+    for refused in (reason, chat):
+        assert "your account's monthly cap of $0.00 leaves 0" in refused.json()["error"]["message"]
+        assert refused.headers["x-should-retry"] == "false"
+    await service_call(account_cap_set, account_id=customer.account.id, monthly_cap_nano_usd=None)
+    assert (await http.post("/v1/reason", json={"question": "hi"})).status_code == 200
     await all_sound()
 
 

@@ -24,10 +24,9 @@ def seed() -> dict[str, str]:
 
 
 @pytest.fixture(autouse=True)
-def _data(settings, tmp_path, monkeypatch) -> None:
+def _data(settings, tmp_path) -> None:
     settings.SVEND_DATA = tmp_path
-    monkeypatch.delenv("SVEND_ADMIN_EMAIL", raising=False)
-    monkeypatch.setenv("SVEND_ADMIN_PASSWORD", "a password of the owner")
+    settings.ADMIN_EMAIL, settings.ADMIN_PASSWORD = "", "a password of the owner"
 
 
 def test_a_fresh_start_has_all_it_needs() -> None:

@@ -14,7 +14,13 @@ from django.db import transaction
 
 from backend.accounts.callers import ALL_SCOPES
 from backend.accounts.models import Account, Membership, User
-from backend.accounts.services import account_create, api_key_authenticate, api_key_create, operator_create
+from backend.accounts.services import (
+    account_create,
+    api_key_authenticate,
+    api_key_create,
+    membership_add,
+    operator_create,
+)
 from backend.accounts.welcome import welcome_link_make
 from backend.core.errors import NotAuthenticated
 from backend.metering.services import DEFAULT_PRICE, credit_grant, price_set
@@ -77,7 +83,7 @@ def _local_account() -> Account:
 
 def _admin(account: Account) -> User:
     admin = operator_create(email=settings.ADMIN_EMAIL or "admin@svend.local", password=settings.ADMIN_PASSWORD)
-    Membership.objects.get_or_create(user=admin, account=account)
+    membership_add(account=account, user=admin, role=Membership.Role.OWNER)
     return admin
 
 

@@ -1,0 +1,20 @@
+"""`manage.py application_role NAME`: gives the product's database role its rights. Run as the tables' owner, after
+`migrate`."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from backend.core.application_role import application_role_grant
+
+
+class Command(BaseCommand):
+    help = "Grants the role that the product runs as its rights on all tables; with --make, makes it first."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("role")
+        parser.add_argument("--make", action="store_true", help="make the role if it is missing, without a password")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        application_role_grant(options["role"], is_made_here=options["make"])
+        self.stdout.write(f"{options['role']} may read and write rows, and owns nothing")
