@@ -880,8 +880,25 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Two reports, family by family and answer by answer. */
+        /** @description Two reports, family by family. */
         get: operations["api_reports_compare_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reports/samples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What two versions answered to the same problems, a page at a time. Reports never change, so pages hold still. */
+        get: operations["api_reports_samples_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1018,6 +1035,38 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/tools": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["api_tools_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tools/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["api_tools_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/usage/runs": {
         parameters: {
             query?: never;
@@ -1076,6 +1125,11 @@ export interface components {
          * @enum {string}
          */
         AreaEnum: "money" | "keys" | "prices" | "promotions" | "roles";
+        Attachment: {
+            kind: string;
+            data: string;
+            title: string;
+        };
         Attempt: {
             epoch: number;
             node_names: string[];
@@ -1224,7 +1278,6 @@ export interface components {
             is_same_problems: boolean;
             totals: components["schemas"]["Compared"][];
             families: components["schemas"]["Compared"][];
-            samples: components["schemas"]["SamplePair"][];
         };
         Conversation: {
             id?: string;
@@ -1325,6 +1378,9 @@ export interface components {
             sha256: string;
             name: string;
             num_bytes: number;
+            /** @description null: too large to be looked through */
+            num_rows: number | null;
+            columns: string[];
             /** Format: date-time */
             created_at: string;
         };
@@ -1382,7 +1438,7 @@ export interface components {
              *       "logic_solver"
              *     ]
              */
-            tools: components["schemas"]["ToolsEnum"][];
+            tools: string[];
             /** @description Made by the client: a repeat is harmless. */
             id?: string | null;
         };
@@ -2129,7 +2185,7 @@ export interface components {
              *       "logic_solver"
              *     ]
              */
-            tools: components["schemas"]["ToolsEnum"][];
+            tools: string[];
         };
         Refund: {
             id?: string;
@@ -2260,13 +2316,27 @@ export interface components {
         SampleAnswer: {
             is_right: boolean | null;
             given: string | null;
+            /** @description its run's events; null: the report kept none */
+            trace: {
+                [key: string]: unknown;
+            }[] | null;
         };
         SamplePair: {
             family: string;
+            /** @description own or held_out wording, no_tools; empty: not said */
+            mode: string;
             question: string;
             known: string;
             a: components["schemas"]["SampleAnswer"];
             b: components["schemas"]["SampleAnswer"];
+        };
+        Samples: {
+            /** @description problems that one of the two reports keeps */
+            num_kept: number;
+            /** @description those that fit what was asked for */
+            num_found: number;
+            families: string[];
+            samples: components["schemas"]["SamplePair"][];
         };
         Schedule: {
             id: string;
@@ -2280,11 +2350,20 @@ export interface components {
             /** Format: date-time */
             next_at: string;
             is_enabled: boolean;
+            /** @description why its last due time made no job */
+            last_error: string;
+            last_job: components["schemas"]["ScheduleJob"] | null;
             /** Format: date-time */
             created_at: string;
         };
         ScheduleDetailInput: {
             is_enabled?: boolean;
+        };
+        ScheduleJob: {
+            id: string;
+            status: components["schemas"]["JobStatusEnum"];
+            /** Format: date-time */
+            created_at: string;
         };
         ScheduleListInput: {
             name: string;
@@ -2320,6 +2399,13 @@ export interface components {
             /** Format: double */
             interval_high: number;
         };
+        /**
+         * @description * `built-in` - built-in
+         *     * `plug-in` - plug-in
+         *     * `mcp` - mcp
+         * @enum {string}
+         */
+        SourceEnum: "built-in" | "plug-in" | "mcp";
         SpecPreset: {
             name: string;
             kind: string;
@@ -2393,13 +2479,41 @@ export interface components {
             num_tokens: number;
             is_answer: boolean;
         };
-        /**
-         * @description * `execute_python` - execute_python
-         *     * `symbolic_math` - symbolic_math
-         *     * `logic_solver` - logic_solver
-         * @enum {string}
-         */
-        ToolsEnum: "execute_python" | "symbolic_math" | "logic_solver";
+        Tool: {
+            name: string;
+            description: string;
+            /** @description JSON schema */
+            parameters: {
+                [key: string]: unknown;
+            };
+            source: components["schemas"]["SourceEnum"];
+            /** @description of an MCP tool */
+            server: string;
+            /** @description empty: outside the fence */
+            fence_tier: string;
+            is_available: boolean;
+            unavailable_reason: string;
+            limits: components["schemas"]["ToolLimits"];
+        };
+        ToolLimits: {
+            /** Format: double */
+            wall_seconds: number;
+            memory_bytes: number | null;
+            output_bytes: number;
+            calls_at_once: number;
+        };
+        ToolTrial: {
+            status: string;
+            text: string;
+            /** Format: double */
+            wall_ms: number;
+            is_truncated: boolean;
+            attachments: components["schemas"]["Attachment"][];
+        };
+        ToolTrialInputSerializer: {
+            /** @description JSON text, as a model would write it */
+            arguments: string;
+        };
         TopUpInput: {
             amount_cents: number;
             /** @default false */
@@ -3994,6 +4108,38 @@ export interface operations {
             };
         };
     };
+    api_reports_samples_retrieve: {
+        parameters: {
+            query: {
+                a: number;
+                b: number;
+                family?: string;
+                limit?: number;
+                offset?: number;
+                /**
+                 * @description * `differ` - differ
+                 *     * `b_wrong` - b_wrong
+                 *     * `b_better` - b_better
+                 *     * `all` - all
+                 */
+                show?: "differ" | "b_wrong" | "b_better" | "all";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Samples"];
+                };
+            };
+        };
+    };
     api_runs_retrieve: {
         parameters: {
             query?: never;
@@ -4230,6 +4376,50 @@ export interface operations {
                 };
                 content: {
                     "text/csv": string;
+                };
+            };
+        };
+    };
+    api_tools_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tool"][];
+                };
+            };
+        };
+    };
+    api_tools_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ToolTrialInputSerializer"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolTrial"];
                 };
             };
         };
