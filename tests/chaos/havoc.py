@@ -23,7 +23,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from backend.jobs.models import ENDED_STATUSES, Checkpoint, Job, JobEvent
+from backend.jobs.models import ENDED_STATUSES, AttemptNode, Checkpoint, Job, JobEvent
 from backend.nodes.models import Node
 from tests.chaos.stage import NODE_NAMES, Process, Stage, wait_until
 
@@ -41,6 +41,15 @@ class Death:
     at: datetime
     goes_on: Callable[[], bool] = field(default=bool, repr=False)
     seconds: float | None = None  # until work went on
+    next_attempt: tuple[str, int] | None = None  # of a job's process: job and epoch
+
+    @property
+    def again_after_seconds(self) -> float | None:
+        """Until a node took the job's next attempt: our part of the time; the rest is the start of a process."""
+        job_id, epoch = self.next_attempt or ("", 0)
+        taken = AttemptNode.objects.filter(attempt__job_id=job_id, attempt__epoch=epoch, accepted_at__isnull=False)
+        part = taken.first()
+        return None if part is None else (part.accepted_at - self.at).total_seconds()
 
 
 @dataclass
@@ -74,6 +83,8 @@ class Havoc:
                     "median_seconds": round(seconds[len(seconds) // 2], 1),
                     "max_seconds": round(seconds[-1], 1),
                 }
+        again = [death.again_after_seconds for death in self.deaths]
+        found["job taken again after seconds"] = [round(seconds, 1) for seconds in again if seconds is not None]
         return found
 
     def count(self, kind: str) -> int:
@@ -156,6 +167,7 @@ class Havoc:
         process = self.dice.choice(found)
         death = self._note("job process", f"{wanted} of epoch {process.epoch}")
         _kill(process.pid)
+        death.next_attempt = (process.job_id, process.epoch + 1)
         death.goes_on = lambda: _is_over(process.job_id) or _has_begun(process.job_id, process.epoch + 1)
         return death
 
