@@ -77,7 +77,7 @@ def test_every_crash_around_a_runs_money_charges_it_once(own_stage: MoneyStage, 
 
 @pytest.mark.extra
 @pytest.mark.parametrize("point", ["run.final_read", "run.settle_before", "run.settle_after", "run.settle_committed"])
-def test_the_worker_that_takes_over_may_die_too(own_stage: MoneyStage, point: str) -> None:
+def test_whoever_takes_over_may_die_too(own_stage: MoneyStage, point: str) -> None:
     with own_stage.charged_once():
         own_stage.arm("run.node_accepted")  # the web server dies there; the sweep takes the run
         own_stage.product.arm(point)
@@ -184,3 +184,23 @@ def test_a_reconciliation_that_dies_is_done_again(own_stage: MoneyStage) -> None
     assert own_stage.beside(reconcile) == -9
     assert own_stage.beside(reconcile) == 0
     own_stage.settled("reconcile.copied")
+
+
+@pytest.mark.extra
+def test_metered_usage_sent_unheard_is_counted_once(own_stage: MoneyStage) -> None:
+    own_stage.checkout_begin()  # makes the customer at Stripe
+    given = (
+        "from django.utils import timezone; from backend.accounts.models import Account;"
+        " from backend.billing.models import MeterEvent; from backend.billing.metered import outbox_send_account;"
+        " now = timezone.now(); account = Account.objects.get(is_local=True);"
+    )
+    row = "identifier='usage:crash', account=account, hour=now, units=7, told_at=now"
+    send = "outbox_send_account(account.id, now=timezone.now())"
+    assert own_stage.beside("from backend.billing.stripe_client import meter_id; meter_id()") == 0
+    own_stage.product.arm("outbox.sent")
+    assert own_stage.beside(f"{given} MeterEvent.objects.create({row}); {send}") == -9
+    assert own_stage.beside(f"{given} {send}") == 0
+    own_stage.settled("outbox.sent")
+    told = [e for e in own_stage.stripe("GET", "objects/billing.meter_event") if e["identifier"] == "usage:crash"]
+    assert len(told) == 1
+    assert own_stage.beside(f"{given} assert MeterEvent.objects.get(identifier='usage:crash').status == 'sent'") == 0
