@@ -69,6 +69,11 @@ const tree = root.addChildren([
     }),
     createRoute({
       getParentRoute: () => shell,
+      path: "/billing",
+      component: lazyRouteComponent(() => import("./pages/BillingPage"), "BillingPage"),
+    }),
+    createRoute({
+      getParentRoute: () => shell,
       path: "/models",
       component: lazyRouteComponent(() => import("./pages/ModelsPage"), "ModelsPage"),
     }),

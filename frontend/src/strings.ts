@@ -15,6 +15,7 @@ export const t = {
     build: "Build",
     keys: "API keys",
     usage: "Usage",
+    billing: "Billing",
     models: "Models",
     docs: "API reference",
     operate: "Operate",
@@ -180,6 +181,8 @@ export const t = {
     length: "Cut: the answer reached the length that was allowed.",
     failed: (message: string) => `The run failed on our side: ${message} Nothing was charged. Ask again.`,
     failedUnknown: "the node gave no reason.",
+    short: (tokens: number) =>
+      `Your balance affords ${count(tokens)} tokens, and this question alone takes more. Nothing was charged. Add credit to go on.`,
     noAnswer: "The model ended without an answer. Ask again, or put the question in other words.",
     // One sentence at a time for screen readers; the streaming text itself is not announced.
     said: {
@@ -471,7 +474,7 @@ export const t = {
     home: "Ask a question",
     crashed: "This page failed. Reload it; your runs are safe on the server.",
     reload: "Reload",
-    insufficient: "The balance does not cover this question.",
+    toBilling: "Open billing",
     stale: (when: string) => `As of ${when}; could not refresh.`,
   },
 

@@ -11,7 +11,18 @@ from tests.e2e.product import Product
 pytestmark = [pytest.mark.e2e, pytest.mark.model, pytest.mark.timeout(420)]
 
 AXE = Path(__file__).resolve().parents[2] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
-PAGES = ["/", "/history", "/keys", "/usage", "/models", "/sign-in", "/sign-up", "/forgot", "/dev/components"]
+PAGES = [
+    "/",
+    "/history",
+    "/keys",
+    "/usage",
+    "/billing",
+    "/models",
+    "/sign-in",
+    "/sign-up",
+    "/forgot",
+    "/dev/components",
+]
 OPERATORS_PAGES = [
     "/admin/jobs",
     "/admin/jobs/new",

@@ -1,7 +1,6 @@
 """The pages in a real Chromium against the real product: sign up, ask, watch, reload, drop the line, and look."""
 
 import re
-import time
 from pathlib import Path
 from typing import Any
 
@@ -9,41 +8,18 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.product import Product, assert_whole
+from tests.e2e.visitor import ANSWER_MS, DERIVATIVE, ask, sign_up
 
 pytestmark = [pytest.mark.e2e, pytest.mark.model, pytest.mark.timeout(180)]
 
-DERIVATIVE = "What is the derivative of x^3 + 2x?"
-PASSWORD = "a long and quiet word 7"
-ANSWER_MS = 30_000
-PAGES = {"ask": "/", "history": "/history", "keys": "/keys", "usage": "/usage", "models": "/models"}
-
-
-def _code_from_mail(product: Product, address: str) -> str:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        for message in sorted((product.data / "mail").glob("*.eml"), reverse=True):
-            text = message.read_text()
-            if address in text:
-                found = re.search(r"^\s*([A-Z0-9]{3,4}-?[A-Z0-9]{3,4})\s*$", text, re.MULTILINE)
-                if found:
-                    return found[1]
-        time.sleep(0.1)
-    raise AssertionError(f"no mail with a code for {address}")
-
-
-def _sign_up(page: Page, product: Product, address: str) -> None:
-    page.goto("/sign-up")
-    page.get_by_label("E-mail").fill(address)
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Create account").click()
-    page.get_by_label("Code").fill(_code_from_mail(product, address))
-    page.get_by_role("button", name="Confirm").click()
-    expect(page.get_by_label("Question")).to_be_visible()
-
-
-def _ask(page: Page, question: str) -> None:
-    page.get_by_label("Question", exact=True).fill(question)
-    page.get_by_role("button", name="Ask", exact=True).click()
+PAGES = {
+    "ask": "/",
+    "history": "/history",
+    "keys": "/keys",
+    "usage": "/usage",
+    "billing": "/billing",
+    "models": "/models",
+}
 
 
 def _run_id(page: Page) -> str:
@@ -55,8 +31,8 @@ def _run_id(page: Page) -> str:
 
 
 def test_a_newcomer_signs_up_asks_and_sees_how(page: Page, product: Product) -> None:
-    _sign_up(page, product, "newcomer@example.com")
-    _ask(page, DERIVATIVE)
+    sign_up(page, product, "newcomer@example.com")
+    ask(page, DERIVATIVE)
     rail = page.get_by_label("Reasoning, step by step")
     expect(rail.get_by_text("Computed with SymPy")).to_be_visible(timeout=ANSWER_MS)
     expect(rail.get_by_text("3*x**2 + 2", exact=True).first).to_be_visible()
@@ -69,7 +45,7 @@ def test_a_newcomer_signs_up_asks_and_sees_how(page: Page, product: Product) -> 
 
 def test_a_reload_in_mid_run_shows_the_whole_trace(page: Page, product: Product) -> None:
     page.goto("/")
-    _ask(page, "Is the number 1729 a sum of two cubes in two different ways?")
+    ask(page, "Is the number 1729 a sum of two cubes in two different ways?")
     page.wait_for_url("**/c/**")
     page.reload()
     rail = page.get_by_label("Reasoning, step by step")
@@ -91,7 +67,7 @@ def test_a_dropped_line_in_mid_run_resumes(browser: Browser, product: Product) -
 
     page.route_web_socket(re.compile(r"/ws/runs/"), drop_first)
     page.goto("/")
-    _ask(page, DERIVATIVE)
+    ask(page, DERIVATIVE)
     rail = page.get_by_label("Reasoning, step by step")
     expect(rail).to_have_attribute("aria-busy", "false", timeout=ANSWER_MS)
     expect(rail.get_by_text("Computed with SymPy")).to_be_visible()
@@ -129,7 +105,7 @@ def test_every_page_fits_and_has_its_picture(
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0, f"{path} at {width} px is {wide} px too wide"
     page.goto("/")
-    _ask(page, DERIVATIVE)
+    ask(page, DERIVATIVE)
     expect(page.get_by_label("Reasoning, step by step")).to_have_attribute("aria-busy", "false", timeout=ANSWER_MS)
     page.screenshot(path=screenshots / f"run-{scheme}-{width}.png")
     context.close()

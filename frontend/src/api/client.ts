@@ -25,8 +25,13 @@ export function cookie(name: string): string | null {
 }
 
 /** The raw answer: allauth's flows answer 401 with a body that matters. */
-export async function send(method: string, path: string, body?: unknown): Promise<Response> {
-  const headers: Record<string, string> = { accept: "application/json" };
+export async function send(
+  method: string,
+  path: string,
+  body?: unknown,
+  more: Record<string, string> = {},
+): Promise<Response> {
+  const headers: Record<string, string> = { accept: "application/json", ...more };
   if (body !== undefined) headers["content-type"] = "application/json";
   const csrf = cookie("csrftoken");
   if (method !== "GET" && csrf) headers["x-csrftoken"] = csrf;
@@ -42,8 +47,13 @@ export async function send(method: string, path: string, body?: unknown): Promis
   }
 }
 
-export async function request<Answer>(method: string, path: string, body?: unknown): Promise<Answer> {
-  const response = await send(method, path, body);
+export async function request<Answer>(
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
+  const response = await send(method, path, body, headers);
   if (response.ok)
     return response.status === 204 ? (undefined as Answer) : ((await response.json()) as Answer);
   const failure = (await response.json().catch(() => ({}))) as ErrorBody;

@@ -1,4 +1,5 @@
 /** The answer, its verdict, how the run ended when it did not end well, and the actions that follow. */
+import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import type { Run } from "../api/types";
 import { spansOf } from "../format/latex";
@@ -44,6 +45,14 @@ export function AnswerView({ run, trace, answer, isOver, onAskAgain, onEdit }: A
           className={`max-w-[60ch] ${answer ? "mt-3" : ""} ${run.status === "failed" ? "text-reject" : "text-soft"}`}
         >
           {ending}
+          {isShort(run) && (
+            <>
+              {" "}
+              <Link to="/billing" className="underline underline-offset-4">
+                {t.errors.toBilling}
+              </Link>
+            </>
+          )}
         </p>
       )}
       {isOver && (
@@ -59,8 +68,12 @@ export function AnswerView({ run, trace, answer, isOver, onAskAgain, onEdit }: A
   );
 }
 
+/** What is longer than a context is refused before a run begins: here the credit did not cover the question itself. */
+const isShort = (run: Run) => run.error?.code === "prompt_too_long";
+
 function endingWords(run: Run, trace: Trace, answer: Answer | null): string | null {
   const outcome = trace.outcome;
+  if (isShort(run)) return t.run.short(run.max_total_tokens);
   if (run.status === "failed" || outcome?.type === "run.failed") {
     const why =
       run.error?.message || (outcome?.type === "run.failed" && outcome.message) || t.run.failedUnknown;

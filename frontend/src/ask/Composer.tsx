@@ -1,4 +1,5 @@
 /** The prompt box: the question, the Tools and Check switches, what it will cost, and Ask or Stop. */
+import { Link } from "@tanstack/react-router";
 import { type KeyboardEvent, type RefObject, useLayoutEffect, useRef } from "react";
 import { t } from "../strings";
 import { Button } from "../ui/Button";
@@ -22,6 +23,8 @@ interface ComposerProps {
   hint: PriceHint | null;
   placeholder: string;
   error: string | null;
+  /** The error is about money: its cure lies on the billing page. */
+  isMoneyShort?: boolean;
   box: RefObject<HTMLTextAreaElement | null>;
 }
 
@@ -68,6 +71,14 @@ export function Composer(props: ComposerProps) {
       {problem && (
         <p role="alert" className="px-[18px] pt-1 text-sm text-reject max-md:px-4">
           {problem}
+          {props.isMoneyShort && !isTooLong && (
+            <>
+              {" "}
+              <Link to="/billing" className="underline underline-offset-4">
+                {t.errors.toBilling}
+              </Link>
+            </>
+          )}
         </p>
       )}
       {props.hint && (

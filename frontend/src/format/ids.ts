@@ -3,7 +3,7 @@
 const LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const LENGTH = 24;
 
-export function idMake(prefix: "conv" | "job"): string {
+export function idMake(prefix: "conv" | "job" | "wish"): string {
   const bytes = crypto.getRandomValues(new Uint8Array(LENGTH));
   return `${prefix}_${[...bytes].map((byte) => LETTERS[byte % LETTERS.length]).join("")}`;
 }

@@ -112,6 +112,7 @@ export function AskPage() {
           hint={usePriceHint(draft)}
           placeholder={newest ? t.ask.placeholderMore : t.ask.placeholder}
           error={ask.isError ? askFailure(ask.error) : null}
+          isMoneyShort={ask.error instanceof RequestFailed && ask.error.status === 402}
         />
         <div className="pt-2 max-sm:hidden">
           <TinyBanner />

@@ -3,6 +3,7 @@ import { AdminStates } from "../admin/dev/AdminStates";
 import { RequestFailed } from "../api/client";
 import type { Run } from "../api/types";
 import { RunView } from "../ask/RunView";
+import { BillingStates } from "../billing/BillingStates";
 import {
   cubesEvents,
   cubesLive,
@@ -92,6 +93,7 @@ export function ComponentsPage() {
           <StateView key={state.name} state={state} />
         ))}
         <AdminStates />
+        <BillingStates />
         <section className="flex flex-col gap-4 border-t border-line pt-6">
           <div className="flex flex-wrap gap-2">
             <VerdictChip verdict="accept" score={0.97} />

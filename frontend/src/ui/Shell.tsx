@@ -84,6 +84,7 @@ function Sidebar({ me }: { me: Me | undefined }) {
         <p className="px-2.5 pt-5 pb-1 text-xs text-soft">{t.nav.build}</p>
         <NavLink to="/keys" label={t.nav.keys} />
         <NavLink to="/usage" label={t.nav.usage} alsoUnder={["/runs/", "/statement"]} />
+        <NavLink to="/billing" label={t.nav.billing} />
         <NavLink to="/models" label={t.nav.models} />
         <a href="/docs" className={`${NAV} text-soft hover:text-ink`}>
           {t.nav.docs}
@@ -107,7 +108,7 @@ function Sidebar({ me }: { me: Me | undefined }) {
       </nav>
       <div className="flex flex-col gap-3 border-t border-line px-2.5 pt-3">
         {me && (
-          <Link to="/usage" className="rounded-sm">
+          <Link to="/billing" className="rounded-sm">
             <span className="block text-xs text-soft">{t.nav.balance}</span>
             <span className="figures block text-md font-semibold">{balance(me.balance_nano_usd)}</span>
           </Link>

@@ -1,0 +1,4 @@
+/** Leaves for a page of the payment processor or of a bank. Back brings people to /billing again. */
+export function leaveTo(url: string): void {
+  location.assign(url);
+}
