@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from backend.billing.reconcile import SETTLE_GRACE, STALE_AFTER, reconciliation_
 from backend.billing.refunds import refund_start
 from backend.metering.payments import Kind, Movement, money_in
 from tests.backend.billing.conftest import NOWHERE, Far, deliver_all, topped_up
-from tests.stripe_far_end import FarEnd, far_end_started
+from tests.stripe_far_end import SECRET_KEY, FarEnd, far_end_started
 
 CENT = 10_000_000
 LATER = dt.timedelta(hours=1)
@@ -75,30 +76,58 @@ def test_money_that_only_stripe_knows_is_named(far: Far, account: Account) -> No
     assert reconciliation_read(now=now + LATER).is_equal
 
 
-def test_money_that_only_the_ledger_knows_is_named(far: Far, account: Account) -> None:
-    topped_up(far, account)
-    invented = {"kind": Kind.TOPUP, "source": "topup:pi_invented", "actor": "nobody", "reason": "a planted difference"}
-    money_in(Movement(account_id=account.id, total_nano_usd=700 * CENT, **invented))
+@pytest.fixture
+def taken(settings: Any) -> None:
+    """This server takes payments; what is at Stripe is what the test says was read there."""
+    settings.STRIPE_API_KEY = SECRET_KEY
+
+
+def read_until(moment: dt.datetime) -> None:
+    Reconciliation.objects.create(read_until=moment, num_lines_new=0, num_compared=0, num_differences=0, wall_ms=0)
+
+
+def booked(account: Account, intent_id: str, cents: int) -> None:
+    paid = {"kind": Kind.TOPUP, "source": f"topup:{intent_id}", "actor": "tests", "reason": "a test"}
+    money_in(Movement(account_id=account.id, total_nano_usd=cents * CENT, **paid))
+
+
+@pytest.mark.usefixtures("taken")
+def test_money_that_only_the_ledger_knows_is_named(account: Account) -> None:
+    booked(account, "pi_invented", 700)
     now = dt.datetime.now(dt.UTC) + LATER
-    reconcile.reconcile(now=now)
-    found = reconciliation_read(now=now + LATER)
+    read_until(now)
+    found = reconciliation_read(now=now)
     assert found.first_difference == f"topup:pi_invented: Stripe 0 n$, ledger {700 * CENT} n$"
-    assert (found.is_equal, found.num_compared) == (False, 2)
+    assert (found.is_equal, found.num_compared) == (False, 1)
 
 
-def test_what_is_on_its_way_waits(far: Far, account: Account) -> None:
-    """Booked after the last reading: no difference yet, and counted as waiting."""
-    topped_up(far, account)
+@pytest.mark.usefixtures("taken")
+def test_a_cent_of_difference_is_named(account: Account) -> None:
+    booked(account, "pi_one", 700)
     now = dt.datetime.now(dt.UTC)
-    reconcile.reconcile(now=now - SETTLE_GRACE)
+    line = {"type": "charge", "category": "charge", "source_id": "ch_one", "payment_intent_id": "pi_one"}
+    StripeLine.objects.create(id="txn_one", amount_cents=701, fee_cents=50, created_at=now, **line)
+    read_until(now + LATER)
+    found = reconciliation_read(now=now + LATER)
+    assert (found.num_differences, found.fees_cents) == (1, 50)
+    assert found.stripe_nano_usd - found.ledger_nano_usd == CENT
+
+
+@pytest.mark.usefixtures("taken")
+def test_what_is_on_its_way_waits(account: Account) -> None:
+    """Booked after the last reading: no difference yet, and counted as waiting."""
+    booked(account, "pi_young", 700)
+    now = dt.datetime.now(dt.UTC)
+    read_until(now - SETTLE_GRACE)
     found = reconciliation_read(now=now)
     assert (found.is_equal, found.num_waiting, found.num_compared) == (True, 1, 0)
 
 
-def test_a_comparison_that_did_not_happen_is_not_green(far: Far, account: Account) -> None:
+@pytest.mark.usefixtures("taken")
+def test_a_comparison_that_did_not_happen_is_not_green(account: Account) -> None:
     assert not reconciliation_read().is_equal  # never yet
     now = dt.datetime.now(dt.UTC)
-    reconcile.reconcile(now=now)
+    read_until(now)
     assert reconciliation_read(now=now).is_equal
     assert reconciliation_read(now=now + STALE_AFTER + LATER).is_stale
 

@@ -160,7 +160,7 @@ def snapshots(far: Far, *types: str) -> list[list[webhooks.Effect]]:
 
 
 ORDERS = [
-    pytest.param(8, id="some"),
+    pytest.param(4, id="some"),
     pytest.param(None, id="all", marks=[pytest.mark.extra, pytest.mark.timeout(900)]),
 ]
 

@@ -1,4 +1,7 @@
-"""Any order of grants, holds, settlements and repeats keeps the books sound, checked against a model of a few lines."""
+"""Any order of grants, holds, settlements, payments, refunds and disputes, with repeats, keeps the books sound.
+
+Checked against a model of a few lines: what is free, held and owed, and the credit limit.
+"""
 
 import pytest
 from django.db import transaction
@@ -9,6 +12,15 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from backend.accounts.services import account_create
 from backend.core.ids import run_id_make
 from backend.metering.ledger_check import ledger_check
+from backend.metering.payments import (
+    Kind,
+    Movement,
+    NotEnoughCredit,
+    credit_limit_set,
+    money_in,
+    money_out,
+    owed_read,
+)
 from backend.metering.services import (
     InsufficientFunds,
     UsageCounts,
@@ -20,17 +32,25 @@ from backend.metering.services import (
 )
 from tests.backend.conftest import MODEL, PRICE
 
+PAID_BY = st.sampled_from([Kind.TOPUP, Kind.METERED])
+AMOUNTS = st.integers(1, 10**10)
+
 
 class Books(RuleBasedStateMachine):
     open_runs = Bundle("open_runs")
     closed_runs = Bundle("closed_runs")
+    payments = Bundle("payments")
+    disputes = Bundle("disputes")
 
     def __init__(self) -> None:
         super().__init__()
         self.account = account_create(name="model", owner=None)
         self.free = balance_read(self.account.id).available_nano_usd
         self.held: dict[str, int] = {}
+        self.owed = 0
+        self.limit = 0
         self.num_grants = 0
+        self.num_movements = 0
 
     @rule(amount=st.integers(1, 10**10))
     def grant(self, amount: int) -> None:
@@ -51,9 +71,9 @@ class Books(RuleBasedStateMachine):
                 run_id=run_id, account_id=self.account.id, api_key_id=None, model=MODEL, bound_tokens=tokens
             )
         except InsufficientFunds:
-            assert self.free < PRICE
+            assert self.free + self.limit < PRICE
             return ""
-        assert held.max_total_tokens == min(tokens, self.free // PRICE)
+        assert held.max_total_tokens == min(tokens, (self.free + self.limit) // PRICE)
         self.held[run_id] = held.amount_nano_usd
         self.free -= held.amount_nano_usd
         return run_id
@@ -75,8 +95,68 @@ class Books(RuleBasedStateMachine):
         if run_id:
             run_settle(run_id=run_id, usage=UsageCounts(prompt_tokens=tokens, completion_tokens=0), is_billable=True)
 
+    def _movement(self, kind: Kind, total: int, tax: int) -> Movement:
+        self.num_movements += 1
+        return Movement(
+            kind=kind,
+            source=f"{kind.value}:{self.account.id}:{self.num_movements}",
+            account_id=self.account.id,
+            total_nano_usd=total,
+            tax_nano_usd=tax,
+            actor="model",
+            reason="any",
+        )
+
+    def _comes_in(self, movement: Movement) -> None:
+        assert [money_in(movement), money_in(movement)] == [True, False]
+        net = movement.total_nano_usd - movement.tax_nano_usd
+        pays = min(self.owed, net)
+        self.owed -= pays
+        self.free += net - pays
+
+    @rule(target=payments, kind=PAID_BY, total=AMOUNTS, tax_percent=st.integers(0, 30))
+    def pay(self, kind: Kind, total: int, tax_percent: int) -> tuple[int, int]:
+        tax = total * tax_percent // 100
+        self._comes_in(self._movement(kind, total, tax))
+        return total, tax
+
+    @rule(payment=payments, share=st.integers(1, 100))
+    def refund(self, payment: tuple[int, int], share: int) -> None:
+        total, tax = (part * share // 100 for part in payment)
+        if total <= tax:
+            return
+        movement = self._movement(Kind.REFUND, total, tax)
+        if total - tax > max(self.free, 0):
+            with pytest.raises(NotEnoughCredit):
+                money_out(movement, must_be_covered=True)
+            return
+        assert [money_out(movement, must_be_covered=True) for _ in range(2)] == [True, False]
+        self.free -= total - tax
+        if share % 2:  # the bank does not take it
+            self._comes_in(self._movement(Kind.REFUND_REVERSAL, total, tax))
+
+    @rule(target=disputes, payment=payments)
+    def dispute(self, payment: tuple[int, int]) -> tuple[int, int]:
+        movement = self._movement(Kind.DISPUTE, *payment)
+        assert [money_out(movement, must_be_covered=False) for _ in range(2)] == [True, False]
+        net = movement.total_nano_usd - movement.tax_nano_usd
+        takes = min(max(self.free, 0), net)
+        self.free -= takes
+        self.owed += net - takes
+        return payment
+
+    @rule(dispute=consumes(disputes))
+    def dispute_won(self, dispute: tuple[int, int]) -> None:
+        self._comes_in(self._movement(Kind.DISPUTE_REVERSAL, *dispute))
+
+    @rule(limit=st.integers(0, 10**9))
+    def credit_limit(self, limit: int) -> None:
+        self.limit = credit_limit_set(account_id=self.account.id, limit_nano_usd=limit)
+        assert self.limit == max(limit, -self.free)
+
     @invariant()
     def books_are_sound(self) -> None:
+        assert owed_read(self.account.id) == self.owed
         balance = balance_read(self.account.id)
         assert (balance.available_nano_usd, balance.held_nano_usd) == (self.free, sum(self.held.values()))
 
@@ -86,7 +166,14 @@ class Books(RuleBasedStateMachine):
 
 
 @pytest.mark.django_db
-def test_the_books_are_sound_in_any_order() -> None:
+@pytest.mark.parametrize(
+    ("num_examples", "num_steps"),
+    [
+        pytest.param(60, 30, id="short"),
+        pytest.param(1_000, 50, id="long", marks=[pytest.mark.extra, pytest.mark.timeout(3_600)]),
+    ],
+)
+def test_the_books_are_sound_in_any_order(num_examples: int, num_steps: int) -> None:
     price_set(model=MODEL, nano_usd_per_token=PRICE)
 
     class Rollback(Exception):
@@ -107,6 +194,9 @@ def test_the_books_are_sound_in_any_order() -> None:
     run_state_machine_as_test(
         Isolated,
         settings=settings(
-            max_examples=100, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=num_examples,
+            stateful_step_count=num_steps,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
         ),
     )
