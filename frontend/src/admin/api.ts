@@ -27,7 +27,7 @@ import type {
   SpecSchema,
   VersionRow,
 } from "./api_types";
-import type { LoggedEvent, MetricColumns } from "./jobs/job_log";
+import { type LoggedEvent, type MetricColumns, marksOf } from "./jobs/job_log";
 
 const REFRESH_MS = 3_000; // promotions have no live line: they are read again
 export const JOBS_REFRESH_MS = 10_000; // the queue and the nodes have one; this is for what it lost
@@ -69,6 +69,18 @@ export async function jobEventsAll(id: string, afterSeq: number): Promise<Logged
     after = last.seq;
   }
 }
+
+/** Alerts before the part of a long job's log that is read event by event. */
+export const jobAlertsQuery = (id: string, beforeSeq: number) =>
+  queryOptions({
+    queryKey: ["job", id, "alerts", beforeSeq],
+    queryFn: async () => {
+      const asked = query({ after: 0, limit: EVENTS_PAGE, types: "alert" });
+      const page = await request<JobEventsPage>("GET", `${path("jobs", id, "events")}${asked}`);
+      return marksOf(page.events.filter((event) => event.seq <= beforeSeq));
+    },
+    staleTime: Number.POSITIVE_INFINITY,
+  });
 
 export const jobMetrics = (id: string) =>
   request<MetricColumns>("GET", `${path("jobs", id, "metrics")}${query({ points_max: METRIC_POINTS })}`);

@@ -10,7 +10,7 @@ import type {
   NodeRow,
   ScheduleRow,
 } from "./api_types";
-import type { Point } from "./jobs/job_log";
+import type { Mark, Point } from "./jobs/job_log";
 
 export const SPEC: TrainSpec = {
   kind: "train",
@@ -187,6 +187,20 @@ export const POINTS_ODD: Point[] = POINTS.map((point, index) => ({
     loss: (point.values.loss ?? 0) + (index === 120 ? 1.1 : index === 121 ? 0.6 : 0),
   },
 }));
+
+export const MARKS_ODD: Mark[] = [
+  {
+    seq: 900,
+    epoch: 1,
+    atMs: POINTS_ODD[120]?.atMs ?? 0,
+    event: {
+      type: "alert",
+      kind: "spike",
+      step: POINTS_ODD[120]?.step ?? 0,
+      message: "the loss is 1.6; of the last 50 steps it was about 0.5",
+    },
+  },
+];
 
 export const ATTEMPT_LOST: Attempt = {
   epoch: 1,

@@ -145,8 +145,6 @@ export const alerts = {
     failed: "Failed",
   },
   nonFinite: "the loss was no longer a number; the job stopped here",
-  spike: (value: string, usual: string) => `loss ${value}, where the steps before had about ${usual}`,
-  stall: (took: string, usual: string) => `${took} to the next step, where ${usual} is usual`,
   at: (step: number) => `step ${count(step)}`,
 };
 

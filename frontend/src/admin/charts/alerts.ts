@@ -1,12 +1,11 @@
 /**
- * What went oddly, at its step: a loss that is no number, a spike, a stall, a node that was lost. Derived from the
- * points and from what the backend says of the attempts; nothing is stored. Pure.
+ * What went oddly, at its step: what the node said of the curve (a loss that is no number, a spike, a stall), a node that
+ * was lost, and how the job failed. The node finds the first three; the backend's word on the attempts gives the rest.
  */
 import type { JobDetail } from "../api_types";
-import { secondsWords } from "../jobs/eta";
-import type { Point } from "../jobs/job_log";
+import type { Mark, Point } from "../jobs/job_log";
 import { a } from "../strings";
-import { valueWords, type XAxis } from "./series";
+import type { XAxis } from "./series";
 
 export type AlertKind = "non_finite" | "spike" | "stall" | "lost" | "failed";
 
@@ -17,71 +16,20 @@ export interface Alert {
   words: string;
 }
 
-const WINDOW = 50; // steps looked back: a loss is odd beside its neighbours, not beside the start
-const WINDOW_MIN = 10; // fewer say nothing of what is usual
-const SPIKE_DEVIATIONS = 8; // of the median deviation: ordinary noise stays within about 4
-const SPIKE_SHARE = 0.25; // and at least this much above: a curve that lies still has no deviation
-const STALL_TIMES = 10; // the usual step's length
-const STALL_SECONDS_MIN = 30;
 export const ALERTS_MAX = 50; // the newest; a run that spikes at every step is told by its curve
 
 export function alertsOf(
   points: Point[],
+  marks: Mark[],
   job: Pick<JobDetail, "attempts" | "failure" | "finished_at">,
 ): Alert[] {
-  const found = [...spikes(points), ...stalls(points), ...losses(points, job)];
-  found.sort((one, other) => one.atMs - other.atMs);
-  return found.slice(-ALERTS_MAX);
+  const told = marks.flatMap(({ event, atMs }): Alert[] =>
+    event.type === "alert" ? [{ kind: event.kind, step: event.step, atMs, words: event.message }] : [],
+  );
+  const isNonFiniteTold = told.some((alert) => alert.kind === "non_finite");
+  const others = losses(points, job).filter((alert) => !(isNonFiniteTold && alert.kind === "non_finite"));
+  return [...told, ...others].sort((one, other) => one.atMs - other.atMs).slice(-ALERTS_MAX);
 }
-
-function median(values: number[]): number {
-  const sorted = [...values].sort((one, other) => one - other);
-  return sorted[Math.floor(sorted.length / 2)] ?? 0;
-}
-
-/** The first step of each excursion: one spike is one alert, however long it takes to come down. */
-function spikes(points: Point[]): Alert[] {
-  const found: Alert[] = [];
-  const usual: number[] = [];
-  let isAbove = false;
-  for (const point of points) {
-    const loss = point.values.loss;
-    if (loss === undefined || !Number.isFinite(loss)) continue;
-    const isSpike = usual.length >= WINDOW_MIN && loss > spikeAbove(usual);
-    if (isSpike && !isAbove) {
-      const words = a.alerts.spike(valueWords(loss), valueWords(median(usual)));
-      found.push({ kind: "spike", step: point.step, atMs: point.atMs, words });
-    }
-    isAbove = isSpike;
-    // The spike itself is not what is usual, unless it stays: then the window takes it in and calls it so no more.
-    usual.push(loss);
-    if (usual.length > WINDOW) usual.shift();
-  }
-  return found;
-}
-
-function spikeAbove(usual: number[]): number {
-  const middle = median(usual);
-  const deviation = median(usual.map((value) => Math.abs(value - middle)));
-  return middle + Math.max(SPIKE_DEVIATIONS * deviation, SPIKE_SHARE * Math.abs(middle));
-}
-
-function stalls(points: Point[]): Alert[] {
-  const paces = points.slice(1).map((point, index) => secondsBetween(points[index], point));
-  const usual = median(paces.filter((seconds) => seconds > 0));
-  if (paces.length < WINDOW_MIN || usual <= 0) return [];
-  const least = Math.max(STALL_SECONDS_MIN, STALL_TIMES * usual);
-  return points.slice(1).flatMap((point, index): Alert[] => {
-    const before = points[index];
-    const took = secondsBetween(before, point);
-    if (!before || took < least) return [];
-    const words = a.alerts.stall(secondsWords(took), secondsWords(usual));
-    return [{ kind: "stall", step: before.step, atMs: before.atMs, words }];
-  });
-}
-
-const secondsBetween = (before: Point | undefined, after: Point): number =>
-  before && after.step > before.step ? (after.atMs - before.atMs) / 1_000 / (after.step - before.step) : 0;
 
 /** Attempts that were lost, and how the job failed, at the last step that had been told by then. */
 function losses(points: Point[], job: Pick<JobDetail, "attempts" | "failure" | "finished_at">): Alert[] {

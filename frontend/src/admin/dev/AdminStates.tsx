@@ -19,6 +19,7 @@ import {
   FILES,
   GATES,
   jobOf,
+  MARKS_ODD,
   nodeOf,
   PLAN,
   POINTS,
@@ -49,7 +50,7 @@ const LOG: JobLog = {
   ],
 };
 
-const ALERTS = alertsOf(POINTS_ODD, jobOf({ attempts: [ATTEMPT_LOST] }));
+const ALERTS = alertsOf(POINTS_ODD, MARKS_ODD, jobOf({ attempts: [ATTEMPT_LOST] }));
 
 const JOBS = [
   jobOf(),

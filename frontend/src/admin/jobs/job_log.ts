@@ -39,6 +39,13 @@ export interface Mark {
   event: Exclude<JobEvent, { type: "metric" } | { type: "log" }>;
 }
 
+/** The marks among events that were read by themselves. */
+export function marksOf(events: LoggedEvent[]): Mark[] {
+  return events.flatMap(({ seq, epoch, at, event }) =>
+    event.type === "metric" || event.type === "log" ? [] : [{ seq, epoch, atMs: Date.parse(at), event }],
+  );
+}
+
 export interface JobLog {
   /** Events up to here were not read one by one: what they said of metrics came as a table. */
   firstSeq: number;

@@ -8,7 +8,7 @@ import { FamilyTable } from "../../models/FamilyTable";
 import { ErrorNotice, Skeleton } from "../../ui/Notice";
 import { Panel } from "../../ui/Panel";
 import { AdminFrame } from "../AdminFrame";
-import { jobMetricsQuery, jobQuery } from "../api";
+import { jobAlertsQuery, jobMetricsQuery, jobQuery } from "../api";
 import type { JobDetail, JobRow } from "../api_types";
 import { alertsOf } from "../charts/alerts";
 import { ChartPanel, type Compared } from "../charts/ChartPanel";
@@ -77,7 +77,11 @@ interface JobViewProps {
 export function JobView({ job, log, line }: JobViewProps) {
   const compare = useCompare(job);
   const report = reportOf(log);
-  const alerts = useMemo(() => (job.kind === "train" ? alertsOf(log.points, job) : []), [job, log.points]);
+  const early = useQuery({ ...jobAlertsQuery(job.id, log.firstSeq), enabled: log.firstSeq > 0 });
+  const alerts = useMemo(
+    () => (job.kind === "train" ? alertsOf(log.points, [...(early.data ?? []), ...log.marks], job) : []),
+    [early.data, job, log.points, log.marks],
+  );
   const isCurved = job.kind === "train" || log.points.length > 0;
   return (
     <>
