@@ -56,7 +56,7 @@ def wait_running(order: Order) -> None:
 @pytest.mark.timeout(600)
 def test_six_jobs_end_once_and_right_while_each_process_is_killed_once(stage: Stage, tmp_path: Path) -> None:
     havoc = Havoc(stage, dice_made())
-    work = Work(stage, tmp_path / "inputs", num_steps=360, checkpoint_steps=40)
+    work = Work(stage, tmp_path / "inputs", num_steps=200, checkpoint_steps=40)
     orders = [work.one(role) for role in SHORT_ROLES]
     kinds = [kind for kind in KINDS if kind != "job process"]
     havoc.dice.shuffle(kinds)

@@ -79,7 +79,7 @@ class Work:
 
     def endless(self, **terms: Any) -> Order:
         """Ends only because it is cancelled."""
-        return self.ask("endless", {**self.training, "num_steps": 100_000, "checkpoint_steps": 1000}, **terms)
+        return self.ask("endless", {**self.training, "num_steps": 100_000, "checkpoint_steps": 300}, **terms)
 
     def cancel(self, order: Order) -> None:
         order.status = "cancelled"
