@@ -79,7 +79,7 @@ class Work:
 
     def endless(self, **terms: Any) -> Order:
         """Ends only because it is cancelled."""
-        return self.ask("endless", {**self.training, "num_steps": 100_000, "checkpoint_steps": 1000}, **terms)
+        return self.ask("endless", {**self.training, "num_steps": 100_000, "checkpoint_steps": 300}, **terms)
 
     def cancel(self, order: Order) -> None:
         order.status = "cancelled"
@@ -176,7 +176,7 @@ def _assert_one_after_the_other(attempts: list[Attempt]) -> None:
 
 def interrupted(orders: list[Order]) -> int:
     """Trainings that went on from a checkpoint in a later attempt."""
-    ids = [order.id for order in orders if order.role == "train"]
+    ids = [order.id for order in orders if order.role in ("train", "endless")]
     return Attempt.objects.filter(job_id__in=ids, resumed_from__isnull=False).values("job").distinct().count()
 
 
