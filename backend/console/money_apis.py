@@ -190,6 +190,7 @@ class ProofApi(APIView):
     def get(self, request: Request) -> Response:
         _admin(request)
         lines: Any = proof.proof_read()
+        proof.stripe_reading_ask(lines)
         return Response(self.Output({"checked_at": timezone.now(), "lines": lines}).data)
 
 

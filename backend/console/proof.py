@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import structlog
+from django.conf import settings
 from django.db import connection, transaction
 
 from backend.billing.reconcile import reconciliation_read
+from backend.core.queue import TASK_RECONCILE, enqueue
 from backend.metering.ledger_check import CLAIMS
 from backend.metering.models import UsageRecord
 from backend.nodes.client import NodeAddress, NodeClient, NodeRefused, NodeUnreachable, sessions_close
@@ -93,9 +95,17 @@ def proof_read() -> list[ProofLine]:
     return [*lines, _timed(_cash, None)]
 
 
+def stripe_reading_ask(lines: list[ProofLine]) -> None:
+    """Wakes the worker to read Stripe where its line waits for a reading: at first, and after an outage."""
+    if any(line.name == "cash" and line.state == "unchecked" for line in lines) and settings.STRIPE_API_KEY:
+        enqueue(TASK_RECONCILE)
+
+
 def proof_alarm() -> None:
     """The proof as a tick: what does not hold is an error in the log, once a tick until it is mended."""
-    for line in proof_read():
+    lines = proof_read()
+    stripe_reading_ask(lines)
+    for line in lines:
         if line.state == "broken":
             log.error("proof.broken", line=line.name, first_difference=line.first_difference)
 
@@ -221,7 +231,7 @@ def _cash(_: None) -> ProofLine:
         notes.append("no payments are taken here: Stripe is not connected")
     elif read.read_until is None or read.is_stale:
         line.state = "unchecked"
-        notes.append("Stripe's movements were not read lately")
+        notes.append("Stripe's movements are being read")
     if read.read_until is not None:
         notes.append(f"Stripe's movements are known up to {read.read_until:%Y-%m-%d %H:%M} UTC")
     if read.num_waiting:

@@ -294,6 +294,19 @@ def test_the_operator_sees_the_proof(operator: Client, account: Account, price: 
     assert body["checked_at"]
 
 
+def test_looking_at_an_unread_stripe_has_it_read(
+    operator: Client, price: int, settings, django_capture_on_commit_callbacks
+) -> None:
+    with django_capture_on_commit_callbacks() as woken:
+        operator.get("/api/console/proof")
+    assert woken == []
+    settings.STRIPE_API_KEY = "sk_test_only_for_tests"
+    with django_capture_on_commit_callbacks() as woken:
+        (cash,) = [x for x in operator.get("/api/console/proof").json()["lines"] if x["name"] == "cash"]
+    assert (cash["state"], cash["note"]) == ("unchecked", "Stripe's movements are being read")
+    assert len(woken) == 1
+
+
 # --- The audit log
 
 
