@@ -21,7 +21,7 @@ from backend.runs.models import Run
 from tests.backend.conftest import MODEL, PRICE
 
 # Routes whose parameter names nothing that belongs to an account.
-NOBODYS = {"v1/models/<path:model_id>", "welcome/<str:token>"}
+NOBODYS = {"v1/models/<path:model_id>", "welcome/<str:token>", "api/tools/<str:name>"}
 # What only operators see, all of it: the scopes `jobs` and `admin` are staff's to give.
 OPERATORS = (
     "api/jobs",
