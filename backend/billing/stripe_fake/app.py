@@ -8,6 +8,9 @@ import base64
 import binascii
 import contextlib
 import hmac
+import os
+import signal
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from aiohttp import web
@@ -41,6 +44,8 @@ def app_build(far_end: FarEnd) -> web.Application:
 def _running(far_end: FarEnd) -> Callable[[web.Application], AsyncIterator[None]]:
     async def context(_app: web.Application) -> AsyncIterator[None]:
         tasks = [asyncio.create_task(far_end.webhooks.run()), asyncio.create_task(far_end.run())]
+        for task in tasks:
+            task.add_done_callback(_end_with)
         yield
         for task in tasks:
             task.cancel()
@@ -48,6 +53,13 @@ def _running(far_end: FarEnd) -> Callable[[web.Application], AsyncIterator[None]
         far_end.save()
 
     return context
+
+
+def _end_with(task: asyncio.Task[None]) -> None:
+    """Without its deliveries or its clock the far end would be half alive: it ends, and says why."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        traceback.print_exception(error)
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 async def _healthz(_request: web.Request) -> web.Response:

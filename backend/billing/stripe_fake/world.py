@@ -17,6 +17,7 @@ from backend.billing.stripe_fake.errors import Json, no_such
 
 API_VERSION = "2026-05-27.dahlia"  # of the published schema that the contract tests hold
 EVENTS_KEPT_DAYS = 30  # as Stripe's list of events
+UNDELIVERED = ("waiting", "held")
 METER_EVENTS_KEPT_DAYS = 70  # a month's invoice and the 35 days in which usage may come late
 
 
@@ -77,11 +78,13 @@ class World:
         self.outbox.append(event["id"])
 
     def prune(self) -> None:
-        """Forgets what Stripe forgets, so that a long-lived demo stays small."""
+        """Forgets what Stripe forgets, so that a long-lived demo stays small; an event on its way stays."""
+        on_the_way = {*self.outbox, *(key for key, row in self.deliveries.items() if row["state"] in UNDELIVERED)}
         oldest = {"event": EVENTS_KEPT_DAYS, "billing.meter_event": METER_EVENTS_KEPT_DAYS, "_meter_identifier": 1}
         for kind, days in oldest.items():
             rows = self.objects.get(kind, {})
-            for object_id in [key for key, row in rows.items() if row["created"] < self.now() - days * DAY]:
+            old = [key for key, row in rows.items() if row["created"] < self.now() - days * DAY]
+            for object_id in set(old) - on_the_way:
                 del rows[object_id]
                 self.deliveries.pop(object_id, None)
 

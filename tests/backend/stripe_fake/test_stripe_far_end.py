@@ -347,6 +347,17 @@ def test_a_webhook_that_was_refused_comes_again(v1: Any, far_end: FarEnd, receiv
     assert receiver.got[0][0] == receiver.got[1][0]
 
 
+def test_a_leap_of_the_clock_while_webhooks_wait_ends_nothing(v1: Any, far_end: FarEnd, receiver: Receiver) -> None:
+    far_end.control("POST", "webhooks", delay_seconds=0.3)
+    v1.customers.create({})
+    far_end.control("POST", "clock", advance_seconds=40 * DAY)  # past what events are kept for
+    far_end.control("POST", "webhooks", delay_seconds=0)
+    _clean(far_end, receiver)
+    v1.customers.create({})
+    far_end.wait_delivered()
+    assert len(receiver.got) == 1
+
+
 # --- The process
 
 
