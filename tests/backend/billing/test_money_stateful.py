@@ -300,7 +300,7 @@ class MoneyOfProduct(Money):
             self.scope.__exit__(None, None, None)
 
 
-def run(machine: type[Money], *, num_examples: int, num_steps: int) -> None:
+def run(machine: type[Money], capsys: pytest.CaptureFixture[str], *, num_examples: int, num_steps: int) -> None:
     machine.steps = Steps()
     try:
         run_state_machine_as_test(
@@ -315,7 +315,8 @@ def run(machine: type[Money], *, num_examples: int, num_steps: int) -> None:
         )
     finally:
         steps, seconds = machine.steps, time.monotonic() - machine.steps.started_at
-        print(f"{machine.__name__}: {steps.num_examples} examples, {steps.num_steps} steps, {seconds:.0f} s")
+        with capsys.disabled():
+            print(f"\n{machine.__name__}: {steps.num_examples} examples, {steps.num_steps} steps, {seconds:.0f} s")
 
 
 LONG = [pytest.mark.extra, pytest.mark.timeout(3_600)]
@@ -324,8 +325,10 @@ LONG = [pytest.mark.extra, pytest.mark.timeout(3_600)]
 @pytest.mark.parametrize(
     ("num_examples", "num_steps"), [pytest.param(40, 50, id="short"), pytest.param(1_000, 50, id="long", marks=LONG)]
 )
-def test_the_specification_keeps_the_books_sound(num_examples: int, num_steps: int) -> None:
-    run(Money, num_examples=num_examples, num_steps=num_steps)
+def test_the_specification_keeps_the_books_sound(
+    capsys: pytest.CaptureFixture[str], num_examples: int, num_steps: int
+) -> None:
+    run(Money, capsys, num_examples=num_examples, num_steps=num_steps)
 
 
 @pytest.fixture
@@ -346,7 +349,9 @@ def line(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.mark.parametrize(
     ("num_examples", "num_steps"), [pytest.param(12, 30, id="short"), pytest.param(200, 50, id="long", marks=LONG)]
 )
-def test_the_product_does_as_specified(line: Line, num_examples: int, num_steps: int) -> None:
+def test_the_product_does_as_specified(
+    line: Line, capsys: pytest.CaptureFixture[str], num_examples: int, num_steps: int
+) -> None:
     price_set(model=MODEL, nano_usd_per_token=PRICE)
     machine = type("MoneyOfProduct", (MoneyOfProduct,), {"line": line})
-    run(machine, num_examples=num_examples, num_steps=num_steps)
+    run(machine, capsys, num_examples=num_examples, num_steps=num_steps)
