@@ -120,7 +120,9 @@ class Model:
         return True
 
     def metered(self, account: str, source: str, total: int, tax: int) -> bool:
-        return self.money_in("metered", source, account, total, tax)
+        is_new = self.money_in("metered", source, account, total, tax)
+        self._review(account)
+        return is_new
 
     # --- Runs
 
@@ -295,7 +297,8 @@ class Model:
             self.cards[payment.account] = "pays"
         if payment.is_auto:
             self.autos[payment.account].is_resting = status == "failed"
-        self._review(payment.account)
+        if status == "succeeded":
+            self._review(payment.account)
 
     def _refund(self, told: Snapshot, name: str) -> None:
         status, payment_name, cents = told.refunds[name]
@@ -314,7 +317,7 @@ class Model:
             if status == "failed":
                 total, tax = (refund.cents + refund.tax) * CENT, refund.tax * CENT
                 self.money_in("refund_reversal", f"refund_reversal:{name}", account, total, tax)
-        self._review(account)
+            self._review(account)
 
     def _dispute(self, told: Snapshot, name: str) -> None:
         status, taken, given = told.disputes[name]

@@ -21,11 +21,13 @@ from backend.billing.auto_settings import settings_write
 from backend.billing.auto_top_up import auto_top_up, auto_top_up_sweep
 from backend.billing.checkout import top_up_start
 from backend.billing.models import Customer, Dispute, Payment, Refund
+from backend.billing.pauses import pauses_review
 from backend.billing.payments import payments_refresh_due
 from backend.billing.refunds import refund_start, refunds_resend_due
 from backend.billing.stripe_client import StripeRefused
 from backend.billing.stripe_fake import api, checkout, disputes
 from backend.billing.stripe_fake.charges import balance_move
+from backend.billing.stripe_fake.clock import Clock
 from backend.billing.stripe_fake.forms import form_decode
 from backend.billing.stripe_fake.payment_methods import method_make
 from backend.billing.stripe_fake.world import World
@@ -52,7 +54,8 @@ from tests.backend.billing.conftest import VISA, signed
 from tests.backend.conftest import MODEL
 
 CARDS = {"pays": "pm_card_visa", "refuses": "pm_card_chargeCustomerFail"}
-PATIENCE = dt.timedelta(seconds=61)  # one sweep to the next: longer than the product waits before it asks itself
+PATIENCE_SECONDS = 61  # from one sweep to the next: longer than the product waits before it asks itself
+BEGINS_AGO_SECONDS = 3_500  # more than all sweeps of an example take together
 BASE_URL = "http://far.invalid"
 Told = list[webhooks.Effect]
 
@@ -81,15 +84,19 @@ class Line(stripe.HTTPClient):
 
 class Product:
     def __init__(self, line: Line, accounts: tuple[str, ...], keys: dict[str, str]) -> None:
-        line.world = World(BASE_URL)
+        line.world = World(BASE_URL, Clock(-BEGINS_AGO_SECONDS))
         self.line = line
-        self.now = dt.datetime.now(dt.UTC)
         self.accounts = {name: account_create(name=name, owner=None) for name in accounts}
         owners = {key: self.accounts[account] for key, account in keys.items()}
         self.keys = {key: api_key_create(account_id=owner.id, name=key)[0] for key, owner in owners.items()}
         self.names: dict[str, str] = {account.id: name for name, account in self.accounts.items()}
         self.num_told = 0
         self.history: tuple[int, str | None] = (0, None)
+
+    @property
+    def now(self) -> dt.datetime:
+        """The one time of the product and of the far end; never later than the database's."""
+        return dt.datetime.now(dt.UTC) + dt.timedelta(seconds=self.line.world.clock.offset_seconds)
 
     def id(self, name: str) -> str:
         return self.accounts[name].id
@@ -102,7 +109,8 @@ class Product:
         )
 
     def metered(self, account: str, source: str, total: int, tax: int) -> bool:
-        return money_in(
+        """As an invoice that was paid."""
+        is_new = money_in(
             Movement(
                 kind=Kind.METERED,
                 source=source,
@@ -113,6 +121,8 @@ class Product:
                 reason="any",
             )
         )
+        pauses_review(self.id(account), now=self.now)
+        return is_new
 
     def hold(self, run: str, account: str, key: str, tokens: int) -> tuple[str, int]:
         key_id = self.keys[key].id if key else None
@@ -139,7 +149,7 @@ class Product:
             return None
 
     def holds_sweep(self) -> int:
-        later = dt.datetime.now(dt.UTC) + HOLD_AGE_MAX + PATIENCE
+        later = dt.datetime.now(dt.UTC) + HOLD_AGE_MAX + dt.timedelta(seconds=PATIENCE_SECONDS)
         return holds_sweep(run_is_live=lambda _: False, now=later)
 
     def price_set(self, price: int) -> bool:
@@ -302,7 +312,7 @@ class Product:
         return webhooks.webhook_receive(body=body, signature=header, now=self.now)
 
     def refresh(self) -> None:
-        self.now += PATIENCE
+        self.line.world.clock.advance(PATIENCE_SECONDS)
         payments_refresh_due(now=self.now)
         refunds_resend_due(now=self.now)
 
