@@ -36,6 +36,7 @@ from tests.stripe_far_end import SECRET_KEY, WEBHOOK_SECRET
 ACCOUNTS, KEYS = ("a", "b"), {"k": "a", "": ""}
 ACCOUNT, PICK = st.sampled_from("aaab"), st.integers(0, 99)
 DOLLAR_CENTS = st.integers(5, 40).map(lambda dollars: dollars * 100)
+CARD = st.sampled_from(["pays", "pays", "refuses"])
 NANO_USD = st.integers(1, 3 * 10**10)
 STORM_MAX = 8  # pieces of news in two orders at once
 
@@ -163,9 +164,23 @@ class Money(RuleBasedStateMachine):
 
     # --- Money in and out
 
-    @initialize(keep=st.sampled_from([True, True, True, False]))
-    def begin(self, keep: bool) -> None:
+    @initialize(
+        keep=st.sampled_from([True, True, True, False]),
+        is_auto=st.sampled_from([True, True, False]),
+        is_owing=st.sampled_from([False, False, True]),
+    )
+    def begin(self, keep: bool, is_auto: bool, is_owing: bool) -> None:
+        """Some way into the life of an account, where the rare things are near."""
         self.checkout("a", 2_500, keep, 0, True)
+        if is_auto:
+            self.both("auto_set", "a", 1_000, 2_000, 20_000)
+        if is_owing:
+            self.refund_elsewhere(0, 400)
+            self.spend_all("a", 100)
+            self.dispute(0)
+            self.dispute_end(0, False)
+            for number in range(len(self.news)):
+                self.deliver(number)
 
     @rule(
         account=ACCOUNT,
@@ -188,7 +203,7 @@ class Money(RuleBasedStateMachine):
         assert [self.both("metered", *given) for _ in range(2)] == [True, False]
 
     @precondition(lambda self: self.model.cards)
-    @rule(account=ACCOUNT, card=st.sampled_from(["pays", "pays", "refuses"]))
+    @rule(account=ACCOUNT, card=CARD)
     def card(self, account: str, card: str) -> None:
         self.both("card_set", account, card)
 
@@ -198,11 +213,14 @@ class Money(RuleBasedStateMachine):
         self.both("auto_set", account, threshold, threshold + more, ceiling * 5)
 
     @precondition(lambda self: self.model.autos)
-    @rule(account=ACCOUNT, is_lost=st.booleans(), is_spent=st.booleans())
-    def auto_top_up(self, account: str, is_lost: bool, is_spent: bool) -> None:
+    @rule(number=PICK, is_spent=st.sampled_from([True, True, False]), is_lost=st.booleans(), next_card=CARD | st.none())
+    def auto_top_up(self, number: int, is_spent: bool, is_lost: bool, next_card: str | None) -> None:
+        account = self.pick(self.model.autos, number)
         if is_spent:
             self.spend_all(account, 100)
-        self.both("auto_top_up", self.name("p"), account, is_lost)
+        is_charged = self.both("auto_top_up", self.name("p"), account, is_lost)
+        if is_charged and next_card is not None:
+            self.both("card_set", account, next_card)
 
     @precondition(lambda self: self.model.autos)
     @rule()
