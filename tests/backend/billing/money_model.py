@@ -178,6 +178,9 @@ class Model:
         is_new, self.price = price != self.price, price
         return is_new
 
+    def key_rotate(self, old: str, new: str) -> None:
+        """The old key's runs, its open ones too, and what they cost stay as they are."""
+
     def cap_set(self, name: str, cap: int | None) -> None:
         self.caps[name] = cap
 
@@ -252,7 +255,7 @@ class Model:
         if name not in self.far.refunds and not self.far.refund(name, refund.payment, refund.cents + refund.tax):
             self._refund_move(name, "failed")
         else:
-            self._refund(self.far.snapshot("refund", name), name)
+            self._refund_move(name, "succeeded")  # the first answer, which a repeat gets again, whatever came since
         return refund.status
 
     def _refund_book(self, name: str) -> None:
@@ -362,6 +365,7 @@ class Model:
             "transactions": dict(Counter(kind for kind, _, _ in self.journal)),
             "balances": {name: (self.free(name), self.held(name), self.limits[name]) for name in self.accounts},
             "spent": {name: self.spent(name) for name in self.accounts},
+            "keys": {hold.key: self.spent(hold.key) for hold in self.holds.values() if hold.key},
             "payments": {name: payment.status for name, payment in self.payments.items()},
             "refunds": {name: (refund.status, refund.cents, refund.tax) for name, refund in self.refunds.items()},
             "disputes": dict(self.disputes),

@@ -11,11 +11,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import pytest
 import stripe
 from django.conf import settings
 from django.db import connection, transaction
 
-from backend.accounts.services import account_create, api_key_create
+from backend.accounts.services import account_create, api_key_create, api_key_revoke
 from backend.billing import webhooks
 from backend.billing.auto_settings import settings_write
 from backend.billing.auto_top_up import auto_top_up, auto_top_up_sweep
@@ -34,8 +35,9 @@ from backend.billing.stripe_fake.world import World
 from backend.billing.stripe_objects import event_read
 from backend.core.errors import ApplicationError, NotFound
 from backend.metering.caps import account_cap_set, key_cap_set
+from backend.metering.idempotency import IdempotencyError
 from backend.metering.ledger_check import ledger_check
-from backend.metering.models import Balance, UsageRecord
+from backend.metering.models import Balance, Hold, KeyMonth, UsageRecord
 from backend.metering.payments import Kind, Movement, credit_limit_set, money_in
 from backend.metering.services import (
     HOLD_AGE_MAX,
@@ -155,6 +157,11 @@ class Product:
     def price_set(self, price: int) -> bool:
         return price_set(model=MODEL, nano_usd_per_token=price)
 
+    def key_rotate(self, old: str, new: str) -> None:
+        account_id = self.keys[old].account_id
+        self.keys[new] = api_key_create(account_id=account_id, name=new)[0]
+        api_key_revoke(account_id=account_id, api_key_id=self.keys[old].id)
+
     def cap_set(self, name: str, cap: int | None) -> None:
         if name in self.keys:
             key = self.keys[name]
@@ -169,9 +176,11 @@ class Product:
 
     def checkout_pay(self, payment: str, account: str, cents: int, keep: bool, tax_percent: int) -> None:
         settings.STRIPE_TAX, self.line.world.tax_percent = tax_percent > 0, tax_percent
-        made = top_up_start(
-            account_id=self.id(account), amount_cents=cents, keep_card=keep, idempotency_key=payment, now=self.now
-        )
+        asked = {"account_id": self.id(account), "keep_card": keep, "idempotency_key": payment, "now": self.now}
+        made, again = (top_up_start(**asked, amount_cents=cents) for _ in range(2))
+        assert (made.id, made.checkout_session_id) == (again.id, again.checkout_session_id)
+        with pytest.raises(IdempotencyError):
+            top_up_start(**asked, amount_cents=cents + 1)
         settings.STRIPE_TAX = False
         self.names[made.id] = payment
         session = self.line.world.get("checkout.session", made.checkout_session_id)
@@ -241,6 +250,8 @@ class Product:
             return "not_refundable"
         made = Refund.objects.get(idempotency_key=name)
         self.names[made.id] = name
+        if not is_lost:  # the same key is the same refund
+            assert refund_start(**given, idempotency_key=name, actor="tests", reason="any").id == made.id
         return str(made.status)
 
     def _charge(self, payment: str) -> dict[str, Any]:
@@ -328,6 +339,8 @@ class Product:
             cursor.execute("SELECT kind, count(*) FROM metering_ledgertransaction GROUP BY 1")
             transactions = dict(cursor.fetchall())
         rows = {self.names[row.account_id]: row for row in Balance.objects.all()}
+        used = Hold.objects.exclude(api_key=None).values("api_key")
+        key_months = KeyMonth.objects.filter(api_key__in=used).select_related("api_key")
         return {
             "pots": pots,
             "transactions": transactions,
@@ -336,6 +349,7 @@ class Product:
                 for name, row in rows.items()
             },
             "spent": {name: row.month_spent_nano_usd + row.month_held_nano_usd for name, row in rows.items()},
+            "keys": {row.api_key.name: row.spent_nano_usd + row.held_nano_usd for row in key_months},
             "payments": {self.names[row.id]: row.status for row in Payment.objects.all()},
             "refunds": {
                 self.names.get(row.id) or self.names[str(row.stripe_refund_id)]: (
