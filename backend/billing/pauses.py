@@ -63,11 +63,34 @@ def pause_close(source: str, *, by: str, now: dt.datetime, reason: str = "") -> 
 
 
 def pauses_review(account_id: str, *, now: dt.datetime) -> None:
-    """Lifts the pauses of disputes that are over, once nothing is owed."""
-    for pause in Pause.objects.filter(account_id=account_id, kind=Pause.Kind.DISPUTE, lifted_at=None):
+    """Brings the pauses of disputes in line with what is known now; after everything that moves what is owed.
+
+    One is open while its dispute is, and while the account owes and the dispute was lost, whichever of them we heard
+    first. What an operator lifted stays lifted.
+    """
+    for pause in Pause.objects.filter(account_id=account_id, kind=Pause.Kind.DISPUTE).order_by("id"):
         dispute = Dispute.objects.filter(id=pause.source.removeprefix("dispute:")).first()
-        if dispute is not None and dispute.is_over and owed_read(account_id) == 0:
+        if dispute is None:
+            continue
+        is_due = not dispute.is_over or (dispute.status == "lost" and owed_read(account_id) > 0)
+        if pause.lifted_at is None and not is_due:
             pause_close(pause.source, by="stripe", now=now, reason="the dispute is over and nothing is owed")
+        elif pause.lifted_by == "stripe" and is_due:
+            _reopen(pause)
+
+
+def _reopen(pause: Pause) -> None:
+    Pause.objects.filter(pk=pause.pk).update(lifted_at=None, lifted_by="")
+    changed(
+        action="account.pause",
+        account_id=pause.account_id,
+        target=pause.source,
+        before=None,
+        after={"paused_from": pause.paused_from.isoformat()},
+        actor="stripe",
+        reason="the dispute was lost and money is owed",
+    )
+    _project(pause.account_id)
 
 
 @transaction.atomic

@@ -157,15 +157,8 @@ def charge_send(payment: Payment, *, now: dt.datetime) -> None:
     """
     customer = Customer.objects.get(account_id=payment.account_id)
     if now - payment.created_at > stripe_client.KEY_LIFE:
-        found = stripe_client.intent_find(
-            customer_id=customer.stripe_customer_id,
-            payment_id=payment.id,
-            since=payment.created_at - CLOCK_SKEW,
-        )
-        if found is None:
+        if not _charge_find(payment, customer, now=now):
             payment_end(payment.id, Status.EXPIRED, code="expired", message="It never reached the bank.", now=now)
-        else:
-            payment_apply(stripe_client.intent_fetch(found.id), now=now)
         return
     try:
         intent = stripe_client.intent_create_off_session(
@@ -181,9 +174,21 @@ def charge_send(payment: Payment, *, now: dt.datetime) -> None:
             return
         intent = declined.intent
     except stripe_client.StripeRefused as refused:
-        payment_end(payment.id, Status.FAILED, code=refused.code, message=refused.message, now=now)
+        # Also what a key answers that was used with the card of before: then the first try may have charged that one.
+        if not _charge_find(payment, customer, now=now):
+            payment_end(payment.id, Status.FAILED, code=refused.code, message=refused.message, now=now)
         return
     payment_apply(intent, now=now)
+
+
+def _charge_find(payment: Payment, customer: Customer, *, now: dt.datetime) -> bool:
+    """Applies the charge if Stripe has it."""
+    found = stripe_client.intent_find(
+        customer_id=customer.stripe_customer_id, payment_id=payment.id, since=payment.created_at - CLOCK_SKEW
+    )
+    if found is not None:
+        payment_apply(stripe_client.intent_fetch(found.id), now=now)
+    return found is not None
 
 
 # --- Looking ourselves, where no webhook came

@@ -14,6 +14,7 @@ from django.utils import timezone
 from backend.billing import stripe_client
 from backend.billing.auto_settings import settings_lock
 from backend.billing.models import Invoice, Payment, Refund
+from backend.billing.pauses import pauses_review
 from backend.billing.payments import payment_get
 from backend.billing.signals import changed
 from backend.billing.states import refund_is_news
@@ -243,6 +244,7 @@ def _move(refund_id: str, told: Refund.Status, *, stripe_refund_id: str | None, 
     refund.save(update_fields=["status", "finished_at"])
     if told is Refund.Status.FAILED:
         money_in(_movement(refund, Kind.REFUND_REVERSAL))
+    pauses_review(refund.account_id, now=now)  # it may have paid what was owed, or added to it
     changed(
         action=f"refund.{told.value}",
         account_id=refund.account_id,

@@ -125,6 +125,19 @@ def test_a_lost_answer_is_one_charge(far: Far, account: Account, setting: AutoTo
     assert balance_read(account.id).total_nano_usd == 2_000 * CENT
 
 
+@pytest.mark.parametrize("next_card", ["pm_card_mastercard", REFUSED])
+def test_a_lost_answer_is_one_charge_also_of_a_card_that_is_another_one_since(
+    far: Far, account: Account, setting: AutoTopUp, next_card: str
+) -> None:
+    far.control("POST", "faults", mode="lose_reply", count=1, path="/v1/payment_intents")
+    assert charged(account).status == "created"
+    card_becomes(far, account, next_card)  # with which the key of the first try is refused
+    assert payments_refresh_due(now=NOW + HOUR) == 1
+    assert [(p.status, p.amount_cents) for p in charges(account)] == [("succeeded", 1_400)]
+    assert auto_top_up(account.id, now=NOW + HOUR) is None
+    assert balance_read(account.id).total_nano_usd == 2_000 * CENT
+
+
 @pytest.mark.parametrize(("fault", "status"), [("lose_reply", "succeeded"), ("unreachable", "expired")])
 def test_when_the_key_is_forgotten_the_charge_is_looked_for(
     far: Far, account: Account, setting: AutoTopUp, fault: str, status: str

@@ -1,5 +1,6 @@
 """Money that goes back: refunds of what is unspent, chargebacks and their pause, and what is owed after them."""
 
+import dataclasses
 import datetime as dt
 
 import pytest
@@ -10,7 +11,8 @@ from backend.billing import stripe_client
 from backend.billing.models import Pause, Payment, Refund
 from backend.billing.overview import banner_read
 from backend.billing.pauses import pause_lift
-from backend.billing.refunds import refund_start, refunds_resend_due
+from backend.billing.refunds import refund_apply, refund_start, refunds_resend_due
+from backend.billing.stripe_objects import Refund as StripeRefund
 from backend.core.errors import ApplicationError, NotFound
 from backend.metering.idempotency import IdempotencyError
 from backend.metering.ledger_check import ledger_check
@@ -206,3 +208,42 @@ def test_an_operator_may_lift_a_pause(far: Far, account: Account, price: int) ->
     spend(account, 10)
     with pytest.raises(NotFound):
         pause_lift(account_id=account.id, source=source, actor="olga", reason="again", now=NOW)
+
+
+def owed_and_lost(far: Far, account: Account) -> StripeRefund:
+    """$10 paid, $4 of it given back in Stripe's dashboard, all spent, $6 charged back and lost. The refund."""
+    payment = topped_up(far, account)
+    far.refund(str(payment.payment_intent_id), 400)
+    deliver_all(far)
+    spend(account, 700)
+    dispute_id = disputed(far, payment)
+    far.control("POST", f"disputes/{dispute_id}", is_won=False)
+    deliver_all(far)
+    assert owed_read(account.id) // CENT in (599, 600)
+    assert Balance.objects.get(account=account).paused_from is not None
+    (refund,) = stripe_client.refunds_of(str(payment.payment_intent_id))
+    return refund
+
+
+def test_a_refund_that_comes_back_may_pay_all_that_is_owed(far: Far, account: Account, price: int) -> None:
+    refund = owed_and_lost(far, account)
+    topped_up(far, account, cents=500)
+    assert Balance.objects.get(account=account).paused_from is not None  # $1 is still owed
+    refund_apply(dataclasses.replace(refund, status="failed"), now=NOW)
+    assert owed_read(account.id) == 0
+    assert Balance.objects.get(account=account).paused_from is None
+    assert_sound()
+
+
+def test_a_lost_dispute_pauses_also_when_the_debt_is_heard_of_after_it(far: Far, account: Account, price: int) -> None:
+    refund = owed_and_lost(far, account)
+    second = topped_up(far, account, cents=1_000)
+    assert Balance.objects.get(account=account).paused_from is None
+    spend(account, 300, "run_more00000")
+    later = dataclasses.replace(refund, id="re_later", payment_intent_id=second.payment_intent_id, amount_cents=1_000)
+    refund_apply(later, now=NOW)  # of a payment whose credit is spent
+    assert owed_read(account.id) > 0
+    assert Balance.objects.get(account=account).paused_from is not None
+    topped_up(far, account, cents=2_000)
+    assert Balance.objects.get(account=account).paused_from is None
+    assert_sound()

@@ -2,17 +2,18 @@
 
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 from django.db import DatabaseError, connection, transaction
 
 from backend.accounts.models import Account
-from backend.accounts.services import api_key_create
+from backend.accounts.services import account_create, api_key_create
 from backend.core.application_role import application_role_grant
 from backend.metering.caps import account_cap_set
 from backend.metering.ledger_check import ledger_check
 from backend.metering.models import LedgerEntry
-from backend.metering.services import UsageCounts, hold_place, run_settle
-from tests.backend.conftest import MODEL
+from backend.metering.services import UsageCounts, hold_place, price_set, run_settle
+from tests.backend.conftest import MODEL, PRICE
 
 pytestmark = pytest.mark.django_db
 
@@ -94,3 +95,57 @@ def test_a_transaction_must_sum_to_zero() -> None:
 def test_no_guard_is_switched_off(statement: str) -> None:
     with pytest.raises(DatabaseError, match=r"must be owner|permission denied"):
         sql(statement)
+
+
+# --- The same over a connection of its own: who logs in as the role has no other one to go back to
+
+
+@pytest.fixture
+def product(transactional_db: None) -> Iterator[psycopg.Connection]:
+    """A session that logged in as the product's role, beside what the product wrote and committed."""
+    price_set(model=MODEL, nano_usd_per_token=PRICE)
+    run_paid(account_create(name="alice", owner=None), "run_history000")
+    application_role_grant(ROLE, is_made_here=True)
+    params = connection.get_connection_params()
+    names = ("host", "port", "dbname")
+    with psycopg.connect(**{name: params[name] for name in names}, user=ROLE, autocommit=True) as product:
+        yield product
+
+
+def test_who_logs_in_as_the_product_changes_no_history(product: psycopg.Connection) -> None:
+    assert product.execute("SELECT session_user, current_user").fetchone() == (ROLE, ROLE)
+    for reset in ("RESET ROLE", "SET SESSION AUTHORIZATION DEFAULT"):
+        product.execute(reset)
+    assert product.execute("SELECT current_user").fetchone() == (ROLE,)
+    for table in APPEND_ONLY:
+        column = "run_id" if table == "metering_usagerecord" else "id"
+        for statement in (f"UPDATE {table} SET {column} = {column}", f"DELETE FROM {table}"):
+            assert product.execute(f"SELECT count(*) > 0 FROM {table}").fetchone() == (True,)
+            with pytest.raises(psycopg.DatabaseError, match="append-only"):
+                product.execute(statement)
+    for table in APPEND_ONLY:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            product.execute(f"TRUNCATE {table} CASCADE")
+    assert ledger_check().is_sound
+
+
+@pytest.mark.parametrize("amounts", [(1,), (5, -4), (-7, 3, 3)])
+def test_who_logs_in_as_the_product_commits_nothing_unbalanced(
+    product: psycopg.Connection, amounts: tuple[int, ...]
+) -> None:
+    before = product.execute("SELECT count(*), max(id) FROM metering_ledgerentry").fetchone()
+    with pytest.raises(psycopg.errors.CheckViolation, match="not to 0"), product.transaction():
+        (written,) = product.execute(
+            "INSERT INTO metering_ledgertransaction (kind, source, run_id, actor, reason, created_at)"
+            " VALUES ('grant', 'grant:forged', '', 'mallory', '', now()) RETURNING id"
+        ).fetchone() or (0,)
+        for amount in amounts:
+            product.execute(
+                "INSERT INTO metering_ledgerentry (transaction_id, ledger_account_id, amount_nano_usd)"
+                " SELECT %s, min(id), %s FROM metering_ledgeraccount",
+                [written, amount],
+            )
+        # All is written; the commit refuses.
+    assert product.execute("SELECT count(*), max(id) FROM metering_ledgerentry").fetchone() == before
+    assert product.execute("SELECT count(*) FROM metering_ledgertransaction WHERE actor = 'mallory'").fetchone() == (0,)
+    assert ledger_check().is_sound
