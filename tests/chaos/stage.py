@@ -226,14 +226,17 @@ def stage_started(data: Path, *, operator_key: str) -> Iterator[Stage]:
     """On the test's own database, which must be one whose rows are committed (`transactional_db`)."""
     valkey_port = services.port_free()
     database = connection.settings_dict
+    database_url = f"postgres://{database['USER']}@{database['HOST']}:{database['PORT']}/{database['NAME']}"
     plan = up.Plan(
         data=data,
         web_port=services.port_free(),
-        database_url=f"postgres://{database['USER']}@{database['HOST']}:{database['PORT']}/{database['NAME']}",
+        database_url=database_url,
+        owner_url=database_url,
         redis_url=services.valkey_url(valkey_port),
         postgres_port=None,
         valkey_port=valkey_port,
         node_port=0,
+        stripe_port=None,
         secrets={"SVEND_SECRET_KEY": settings.SECRET_KEY, "SVEND_NODE_SECRET": f"chaos-{random.getrandbits(64):x}"},
     )
     stage = Stage(data, plan, {name: services.port_free() for name in NODE_NAMES}, operator_key)

@@ -1,6 +1,7 @@
 """The evaluation runner on a scripted backend: right and wrong answers are counted where they belong."""
 
 import asyncio
+from collections.abc import Collection
 
 from gpu_node.data.chat_format import special_ids
 from gpu_node.data.families.registry import families_load, problem_draw
@@ -8,6 +9,7 @@ from gpu_node.data.problem import HELD_OUT_SEED_FIRST
 from gpu_node.evaluation.benchmarks import Report, benchmark, evaluated_families
 from gpu_node.evaluation.report import report_json, report_markdown
 from gpu_node.inference.scripted import Answer, Call, Script, ScriptedBackend, Thought, byte_tokenizer
+from gpu_node.protocol.run_spec import ClientTool
 from gpu_node.reasoning.attempt import Reasoner
 from gpu_node.reasoning.orchestrator import Orchestrator
 from gpu_node.reasoning.text_stream import TokenBytes
@@ -20,6 +22,9 @@ class CountingTools:
     """A caller with the executor's face whose result is always the same."""
 
     fence_tier = "test"
+
+    def described(self, names: Collection[str]) -> list[ClientTool]:
+        return []
 
     async def call(
         self, name: str, arguments_json: str, *, timeout_seconds: float, programs: list[str] | None = None
