@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, StorageState, expect
 
 from tests.e2e.product import Product
-from tests.e2e.test_accessibility import LISTS_LOADED_MS, _grave_faults
+from tests.e2e.test_accessibility import LISTS_LOADED_MS, grave_faults
 
 pytestmark = [pytest.mark.e2e, pytest.mark.model, pytest.mark.timeout(420)]
 
@@ -66,7 +66,7 @@ def _no_faults(browser: Browser, product: Product, state: StorageState, scheme: 
         page.goto(path)
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         page.wait_for_timeout(LISTS_LOADED_MS)
-        assert not _grave_faults(page), path
+        assert not grave_faults(page), path
         assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), path
     page.context.close()
 

@@ -91,6 +91,8 @@ def test_further_operations(operation: Any, expression: str, more: dict[str, Any
         ("convert", "3 m", {"to": "s"}, "cannot be given in"),
         ("convert", "3 blorgs to m", {}, "'blorgs' is not known"),
         ("convert", "3 m", {}, "give the unit to convert to"),
+        ("convert", "3 m = 2 s to m", {}, "give one quantity"),
+        ("convert", "m" + "^2" * 100 + " to m", {}, "at most 200 characters"),
         ("plot", "a x", {}, "a has no value"),
         ("plot", "x", {"lower": "1", "upper": "1"}, "lower must be below upper"),
         ("plot", "sqrt(-1 - x^2)", {}, "no real value"),
