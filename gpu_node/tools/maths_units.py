@@ -89,7 +89,9 @@ class _Units(Mapping[str, Any]):
 
 
 UNITS = _Units()
-QUANTITY_CHARACTERS_MAX = 200  # a unit of many factors has 40; powers of powers take SymPy minutes to compare
+QUANTITY_CHARACTERS_MAX = 200  # a unit of many factors has 40
+# Powers of powers take SymPy minutes to build and to compare.
+_BAD_POWER = re.compile(r"(\^|\*\*)(?!\s*(\(\s*-?\d{1,2}\s*\)|-?\d{1,2})(?!\s*\^|\s*\*\*|[\w.]))")
 _SCALES = {"c": "C", "f": "F", "k": "K", "celsius": "C", "fahrenheit": "F", "kelvin": "K"}
 _POINT = re.compile(
     r"(?:(?P<value>.*?)\s*)?(?:°\s*|deg(?:rees?)?\s*)?(?P<scale>celsius|fahrenheit|kelvin|[CFK])", re.IGNORECASE
@@ -122,6 +124,8 @@ def quantity(text: str) -> Any:
     """A number with its unit, in base units. Raises ToolInputError: none, a relation, or longer than any is."""
     if len(text) > QUANTITY_CHARACTERS_MAX or any(sign in text for sign in "=<>"):
         raise ToolInputError(f"give one quantity, such as 5 km/h, in at most {QUANTITY_CHARACTERS_MAX} characters")
+    if _BAD_POWER.search(text):
+        raise ToolInputError("a unit's power is a whole number of two digits at most, such as m^2")
     text = re.sub(r"\bin\b", "inch", re.sub(r"\bper\b", "/", text)).replace("μ", "u").replace("µ", "u")
     parts = read(text, constants=UNITS).parts
     if len(parts) != 1 or not isinstance(parts[0], sympy.Expr):
