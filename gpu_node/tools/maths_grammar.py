@@ -26,6 +26,7 @@ POWER_BITS_MAX = 100_000  # bits of a power's value: 9**9**9 has 1.2 billion
 INTEGER_BITS_MAX = 300_000  # of any number met while building; 20000! has 256,909
 SYMBOLIC_EXPONENT_MAX = 2_000  # factor(x**2000 - 1) takes 0.6 s; more takes minutes
 SUM_EXPONENT_MAX = 60  # expand((x+y+z)**300) does not end
+PART_EXPONENTS_MAX = 40  # together, in the argument of re and im: a tenth of a second
 FACTORIAL_ARGUMENT_MAX = 20_000  # factorial(10**6) takes 4.6 s
 MATRIX_NUMERIC_MAX, MATRIX_SYMBOLIC_MAX = 12, 6  # rows or columns: a 12x12 symbolic det does not end in 8 s
 RELATIONS_MAX = 16  # equations of one system
@@ -122,9 +123,22 @@ def _vectors(name: str, build: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     return checked
 
 
+def _part_of(name: str, build: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """SymPy multiplies a power out to find its real part: (a + b i)^911 is minutes of work."""
+
+    def checked(value: Any) -> Any:
+        powers = value.atoms(sympy.Pow) if isinstance(value, sympy.Basic) else ()
+        exponents = [abs(int(p.exp)) for p in powers if p.exp.is_Integer and not p.base.is_real]
+        if sum(exponents) > PART_EXPONENTS_MAX:
+            raise ToolInputError(f"{name} takes powers of complex unknowns up to {PART_EXPONENTS_MAX}")
+        return build(value)
+
+    return checked
+
+
 _ELEMENTARY = (
     "sin cos tan cot sec csc asin acos atan acot asec acsc atan2 sinh cosh tanh coth asinh acosh atanh exp "
-    "floor ceiling sign re im arg conjugate erf Heaviside"
+    "floor ceiling sign arg conjugate erf Heaviside"
 ).split()
 _DETERMINANT = _square_only("det", lambda m: m.det())
 _INVERSE = _square_only("inv", _inverse)
@@ -132,6 +146,8 @@ _TRANSPOSE = _matrix_only("transpose", lambda m: m.T)
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{name: getattr(sympy, name) for name in _ELEMENTARY},
     **{f"arc{name}": getattr(sympy, f"a{name}") for name in ("sin", "cos", "tan", "cot")},
+    "re": _part_of("re", sympy.re),
+    "im": _part_of("im", sympy.im),
     "ceil": sympy.ceiling,
     "ln": _logarithm,
     "log": _logarithm,
