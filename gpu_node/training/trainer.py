@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -318,7 +319,10 @@ class Trainer:
         ours = config_json(self.config)
         if path.exists() and path.read_text(encoding="utf-8") != ours:
             raise ValueError(f"{path} was frozen with another configuration: use another folder, or the same recipe")
-        path.write_text(ours, encoding="utf-8")
+        # Whole or not at all: the other ranks of this machine look for it at the same moment.
+        making = path.with_name(f".{path.name}.{os.getpid()}")
+        making.write_text(ours, encoding="utf-8")
+        os.replace(making, path)
 
 
 def config_json(config: TrainConfig) -> str:

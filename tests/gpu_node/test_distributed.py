@@ -23,7 +23,7 @@ def test_a_gang_trains_as_one_rank_does_and_resumes_exactly(tmp_path: Path) -> N
     command += ["-m", "tests.gpu_node.gang_resume", str(tmp_path)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200)
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == 0, done.stderr[-12_000:]  # the first rank to fail is far above
     told = json.loads((tmp_path / "told.json").read_text())
     assert told["resumed"] == told["whole"]
     assert told["in_turns"] == pytest.approx(told["first"], abs=1e-5)

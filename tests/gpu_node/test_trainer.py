@@ -26,7 +26,7 @@ from gpu_node.training.attempt_folder import Control
 from gpu_node.training.job_frames import JobLog, line_parse
 from gpu_node.training.loss_watch import LossWatch
 from gpu_node.training.optim import OptimConfig, schedule_rate
-from gpu_node.training.trainer import LAST_FOLDER, NonFiniteLoss, RunPace, TrainConfig, Trainer
+from gpu_node.training.trainer import CONFIG_FILE, LAST_FOLDER, NonFiniteLoss, RunPace, TrainConfig, Trainer
 
 TINY = ModelConfig(
     vocab_size=128, width=128, num_layers=1, num_heads=2, num_kv_heads=1, mlp_width=128, context_tokens=64, is_tied=True
@@ -137,6 +137,22 @@ def test_a_resume_under_another_configuration_is_refused(tmp_path: Path) -> None
     trainer_at(tmp_path, num_steps=30)
     with pytest.raises(ValueError, match="frozen with another configuration"):
         trainer_at(tmp_path, num_steps=31)
+
+
+def test_ranks_that_begin_at_once_find_the_whole_configuration_or_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = Path.write_text
+    paths: list[str] = []
+
+    def seen(path: Path, text: str, encoding: str | None = None) -> int:
+        paths.append(path.name)
+        return written(path, text, encoding=encoding)
+
+    monkeypatch.setattr(Path, "write_text", seen)
+    trainer_at(tmp_path)
+    assert CONFIG_FILE not in paths  # it is only ever renamed into place
+    assert json.loads((tmp_path / CONFIG_FILE).read_text())["seed"] == 7
 
 
 def test_a_loss_that_is_no_number_stops_the_run_before_the_weights_change(tmp_path: Path) -> None:
