@@ -18,6 +18,7 @@ CONSTRAINT_CHARACTERS_MAX = 2_000  # of one constraint
 CONSTRAINTS_MAX = 200  # of one call
 TOKENS_MAX = 8_000  # of one call, over all constraints
 DEPTH_MAX = 60  # nested brackets and prefix operators: bounds our own recursion
+OPERATORS_MAX = 200  # of one constraint: a chain is as deep as it is long, and is walked by recursion
 NAMES_MAX = 200  # different names of one call
 INTEGER_DIGITS_MAX = 30
 
@@ -111,6 +112,8 @@ class _Parser:
         self._depth = 0
 
     def whole(self) -> Term:
+        if sum(token in _BINDING for token in self.tokens) > OPERATORS_MAX:
+            raise ToolInputError(f"more than {OPERATORS_MAX} operators: split it into several constraints")
         term = self._expression(0)
         if self._next is not None:
             raise ToolInputError(f"an operator is missing before {self._next!r}")

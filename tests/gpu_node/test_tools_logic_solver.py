@@ -74,6 +74,8 @@ def test_what_is_too_hard_is_unknown_with_its_reason() -> None:
         ({"constraints": ["x + 1"]}, "used both as a number"),
         ({"constraints": ["p @ q"]}, "'@' is not read"),
         ({"constraints": ["not " * 100 + "p"]}, "nested deeper"),
+        ({"constraints": ["1" + " < x" * 400]}, "more than 200 operators"),
+        ({"constraints": ["0 == 1" + " + 1" * 400]}, "more than 200 operators"),
         ({"constraints": ["p"] * 300}, "more than 200 constraints"),
         ({"constraints": ["p" * 3000]}, "more than 2000 characters"),
         ({"constraints": [f"p{i} or q{i}" for i in range(150)]}, "more than 200 names"),
