@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 import sympy
+from sympy.polys.polyerrors import BasePolynomialError
 
 from gpu_node.tools.errors import ToolInputError
 from gpu_node.tools.maths_lexer import DEPTH_MAX, Token, lex
@@ -136,6 +137,9 @@ def _part_of(name: str, build: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return checked
 
 
+_CANNOT_BE_BUILT = (
+    TypeError, ValueError, ArithmeticError, AttributeError, NotImplementedError, RecursionError, BasePolynomialError,
+)  # fmt: skip
 _ELEMENTARY = (
     "sin cos tan cot sec csc asin acos atan acot asec acsc atan2 sinh cosh tanh coth asinh acosh atanh exp "
     "floor ceiling sign arg conjugate erf Heaviside"
@@ -235,7 +239,7 @@ def read(
         parts = tuple(builder.relation(tokens) for tokens in _split(state.tokens))
     except ToolInputError:
         raise
-    except (TypeError, ValueError, ArithmeticError, AttributeError, NotImplementedError, RecursionError) as error:
+    except _CANNOT_BE_BUILT as error:
         # SymPy's constructors raise these for operands that do not fit, such as a matrix of another shape.
         raise ToolInputError(f"the expression cannot be built: {str(error)[:120] or type(error).__name__}") from error
     return Reading(parts=parts, has_decimals=state.has_decimals, symbols=tuple(builder.symbols.values()))
