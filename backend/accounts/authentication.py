@@ -9,7 +9,7 @@ from rest_framework.authentication import BaseAuthentication, CSRFCheck
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 
-from backend.accounts.callers import Caller
+from backend.accounts.callers import Caller, Scope
 from backend.accounts.services import bearer_of, caller_from_request, caller_of_user
 from backend.core.audit import actor_set
 
@@ -22,6 +22,14 @@ class CallerAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
+
+
+def caller_of(request: Request, scope: Scope | None = None) -> Caller:
+    """Who asks, as CallerAuthentication found. Raises NotAllowed: the caller does not hold `scope`."""
+    caller: Caller = request.user  # type: ignore[assignment]
+    if scope is not None:
+        caller.require(scope)
+    return caller
 
 
 def _caller(plain: HttpRequest) -> Caller:

@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from backend.accounts.authentication import caller_of
 from backend.accounts.callers import Caller
 from backend.billing import auto_settings, checkout, pay_as_you_go, refunds, webhooks
 from backend.billing.overview import auto_top_up_shown, overview_read, payments_list
@@ -33,6 +34,7 @@ from backend.billing.serializers import (
 )
 from backend.core.errors import ApplicationError, NotAllowed, error_response
 from backend.core.failpoints import failpoint
+from backend.core.given import parsed
 from backend.metering.idempotency import KEY_CHARS_MAX
 
 WEBHOOK_BYTES_MAX = 512 * 1024  # Stripe's largest events are tens of kilobytes
@@ -43,16 +45,10 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 
 def _payer(request: Request) -> Caller:
     """Who may see and move the account's money. Raises NotAllowed."""
-    caller: Caller = request.user  # type: ignore[assignment]
+    caller = caller_of(request)
     if caller.api_key_id is not None and "admin" not in caller.scopes:
         raise NotAllowed("Billing is for a signed-in person, or a key with the scope 'admin'.")
     return caller
-
-
-def _parsed(serializer: Any, data: Any) -> dict[str, Any]:
-    given = serializer(data=data)
-    given.is_valid(raise_exception=True)
-    return dict(given.validated_data)
 
 
 def _idempotency_key(request: Request) -> str:
@@ -79,7 +75,7 @@ class TopUpsApi(APIView):
         payment = checkout.top_up_start(
             account_id=_payer(request).account_id,
             idempotency_key=_idempotency_key(request),
-            **_parsed(TopUpInput, request.data),
+            **parsed(TopUpInput, request.data),
         )
         return Response(PaymentStartedSerializer(payment).data, status=201)
 
@@ -124,7 +120,7 @@ class PaymentRefundApi(APIView):
             payment_id=payment_id,
             idempotency_key=_idempotency_key(request),
             actor=caller.name,
-            **_parsed(RefundInput, request.data),
+            **parsed(RefundInput, request.data),
         )
         return Response(RefundSerializer(refund).data, status=201)
 
@@ -134,7 +130,7 @@ class AutoTopUpApi(APIView):
     def put(self, request: Request) -> Response:
         caller, now = _payer(request), timezone.now()
         auto_settings.settings_write(
-            account_id=caller.account_id, actor=caller.name, now=now, **_parsed(AutoTopUpInput, request.data)
+            account_id=caller.account_id, actor=caller.name, now=now, **parsed(AutoTopUpInput, request.data)
         )
         return Response(AutoTopUpSerializer(auto_top_up_shown(caller.account_id, now=now)).data)
 

@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backend.accounts.callers import Caller
+from backend.accounts.authentication import caller_of
 from backend.chat.models import Conversation
 from backend.chat.services import (
     CONVERSATIONS_PER_PAGE,
@@ -76,12 +76,6 @@ class ConversationDetailSerializer(ConversationSerializer):
         fields = ("id", "title", "created_at", "runs")  # type: ignore[assignment]
 
 
-def _caller(request: Request) -> Caller:
-    caller: Caller = request.user  # type: ignore[assignment]
-    caller.require("inference")
-    return caller
-
-
 def _question(fields: dict[str, Any]) -> Question:
     return Question(
         text=fields["question"],
@@ -107,7 +101,7 @@ class ConversationListApi(APIView):
     )
     def get(self, request: Request) -> Response:
         rows = conversations_list(
-            account_id=_caller(request).account_id, before=request.query_params.get("cursor") or None
+            account_id=caller_of(request, "inference").account_id, before=request.query_params.get("cursor") or None
         )
         page = rows[:CONVERSATIONS_PER_PAGE]
         results = [{**ConversationSerializer(row).data, "last_run": _last_run(run)} for row, run in page]
@@ -118,7 +112,7 @@ class ConversationListApi(APIView):
         body = FirstQuestionSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         conversation, run = conversation_begin(
-            caller=_caller(request),
+            caller=caller_of(request, "inference"),
             conversation_id=body.validated_data["id"],
             question=_question(body.validated_data),
         )
@@ -128,13 +122,15 @@ class ConversationListApi(APIView):
 class ConversationDetailApi(APIView):
     @extend_schema(responses=ConversationDetailSerializer)
     def get(self, request: Request, conversation_id: str) -> Response:
-        conversation = conversation_get(account_id=_caller(request).account_id, conversation_id=conversation_id)
+        conversation = conversation_get(
+            account_id=caller_of(request, "inference").account_id, conversation_id=conversation_id
+        )
         runs = [run_json(run) for run in conversation_runs(conversation)]
         return Response({**ConversationSerializer(conversation).data, "runs": runs})
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, conversation_id: str) -> Response:
-        conversation_delete(account_id=_caller(request).account_id, conversation_id=conversation_id)
+        conversation_delete(account_id=caller_of(request, "inference").account_id, conversation_id=conversation_id)
         return Response(status=204)
 
 
@@ -144,6 +140,8 @@ class ConversationRunsApi(APIView):
         body = QuestionSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         run = conversation_ask(
-            caller=_caller(request), conversation_id=conversation_id, question=_question(body.validated_data)
+            caller=caller_of(request, "inference"),
+            conversation_id=conversation_id,
+            question=_question(body.validated_data),
         )
         return Response(run_json(run), status=201)

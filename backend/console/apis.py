@@ -9,10 +9,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from backend.accounts.authentication import caller_of
 from backend.accounts.callers import Caller
 from backend.console import fleet
 from backend.console.serializers import NodeSerializer, NodeStartLinesSerializer
 from backend.core.errors import ApplicationError, NotAllowed
+from backend.core.given import parsed
 from backend.nodes.fleet import PRICE_NANO_USD_MAX, node_add, node_change, node_get, node_remove, start_lines
 from backend.nodes.models import Node
 from backend.nodes.services import node_addresses_load, node_probe
@@ -21,23 +23,10 @@ DEFAULT_NODE_PORT = 8001
 
 
 def _operator(request: Request) -> Caller:
-    caller: Caller = request.user  # type: ignore[assignment]
+    caller = caller_of(request)
     if not caller.scopes & {"jobs", "admin"}:
         raise NotAllowed("The fleet is the operator's: sign in as staff, or use a key with the scope 'jobs'.")
     return caller
-
-
-def _admin(request: Request) -> Caller:
-    """Who may change the fleet. Raises NotAllowed."""
-    caller: Caller = request.user  # type: ignore[assignment]
-    caller.require("admin")
-    return caller
-
-
-def _parsed(serializer: Any, data: Any) -> dict[str, Any]:
-    given = serializer(data=data)
-    given.is_valid(raise_exception=True)
-    return dict(given.validated_data)
 
 
 class NodeListApi(APIView):
@@ -55,8 +44,8 @@ class NodeListApi(APIView):
 
     @extend_schema(operation_id="nodes_add", request=Input, responses={201: NodeSerializer})
     def post(self, request: Request) -> Response:
-        caller = _admin(request)
-        given = _parsed(self.Input, request.data)
+        caller = caller_of(request, "admin")
+        given = parsed(self.Input, request.data)
         node = node_add(**given, added_by_id=caller.user_id, added_by_key_id=caller.api_key_id or "")
         _probe(node.name)
         return Response(fleet.node_read(node.name), status=201)
@@ -74,13 +63,13 @@ class NodeDetailApi(APIView):
 
     @extend_schema(request=Input, responses=NodeSerializer)
     def patch(self, request: Request, node_name: str) -> Response:
-        _admin(request)
-        node_change(node_name, **_parsed(self.Input, request.data))
+        caller_of(request, "admin")
+        node_change(node_name, **parsed(self.Input, request.data))
         return Response(fleet.node_read(node_name))
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, node_name: str) -> Response:
-        _admin(request)
+        caller_of(request, "admin")
         node_remove(node_name)
         return Response(status=204)
 
@@ -98,7 +87,7 @@ class NodeActionApi(APIView):
 
     @extend_schema(request=None, responses=NodeSerializer)
     def post(self, request: Request, node_name: str, action: str) -> Response:
-        _admin(request)
+        caller_of(request, "admin")
         node_get(node_name)
         if action not in self.ACTIONS:
             known = ", ".join(self.ACTIONS)
@@ -116,8 +105,8 @@ class NodeStartLinesApi(APIView):
 
     @extend_schema(request=Input, responses=NodeStartLinesSerializer)
     def post(self, request: Request) -> Response:
-        _admin(request)
-        return Response(start_lines(**_parsed(self.Input, request.data)))
+        caller_of(request, "admin")
+        return Response(start_lines(**parsed(self.Input, request.data)))
 
 
 def _probe(name: str) -> None:

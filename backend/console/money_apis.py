@@ -11,10 +11,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backend.accounts.callers import Caller
+from backend.accounts.authentication import caller_of
 from backend.console import customers, proof
 from backend.console.audit_log import COLUMNS, AuditFilter, audit_page, audit_rows
 from backend.core.csv_stream import csv_response
+from backend.core.given import parsed
 from backend.core.models import AuditEntry
 from backend.metering.models import MODEL_NAME_CHARS_MAX, Price
 from backend.metering.services import price_add
@@ -23,19 +24,6 @@ PRICE_NANO_USD_MAX = 1_000_000_000  # $1 a token: a typo guard
 PAGES_MAX = 10_000
 QUERY_CHARS_MAX = 120
 PRICES_SHOWN_MAX = 500
-
-
-def _admin(request: Request) -> Caller:
-    """Who may see and change everybody's money. Raises NotAllowed."""
-    caller: Caller = request.user  # type: ignore[assignment]
-    caller.require("admin")
-    return caller
-
-
-def _parsed(serializer: Any, data: Any) -> dict[str, Any]:
-    given = serializer(data=data)
-    given.is_valid(raise_exception=True)
-    return dict(given.validated_data)
 
 
 # --- Customers
@@ -73,8 +61,8 @@ class CustomerListApi(APIView):
 
     @extend_schema(operation_id="customers_list", parameters=[Input], responses=Output)
     def get(self, request: Request) -> Response:
-        _admin(request)
-        given = _parsed(self.Input, request.query_params)
+        caller_of(request, "admin")
+        given = parsed(self.Input, request.query_params)
         rows, has_more = customers.customers_read(query=given["q"].strip(), page=given["page"])
         output = {"month": customers.month_totals(), "results": rows, "has_more": has_more}
         return Response(self.Output(output).data)
@@ -93,7 +81,7 @@ class CustomerApi(APIView):
 
     @extend_schema(operation_id="customers_read", responses=Output)
     def get(self, request: Request, account_id: str) -> Response:
-        _admin(request)
+        caller_of(request, "admin")
         return Response(self.Output(customers.customer_read(account_id)).data)
 
 
@@ -114,8 +102,8 @@ class CustomerGrantsApi(APIView):
 
     @extend_schema(request=Input, responses={201: Output})
     def post(self, request: Request, account_id: str) -> Response:
-        caller = _admin(request)
-        given = _parsed(self.Input, request.data)
+        caller = caller_of(request, "admin")
+        given = parsed(self.Input, request.data)
         grant_id = given.pop("id")
         is_new = customers.customer_grant(account_id=account_id, grant_id=grant_id, actor=caller.actor, **given)
         output = {"is_new": is_new, "customer": customers.customer_read(account_id)}
@@ -157,14 +145,14 @@ class PriceListApi(APIView):
 
     @extend_schema(operation_id="prices_list", responses=PriceOutput(many=True))
     def get(self, request: Request) -> Response:
-        _admin(request)
+        caller_of(request, "admin")
         rows: Any = _prices()  # the stubs know no `many`
         return Response(PriceOutput(rows, many=True).data)
 
     @extend_schema(operation_id="prices_add", request=Input, responses={201: PriceOutput})
     def post(self, request: Request) -> Response:
-        _admin(request)
-        price = price_add(**_parsed(self.Input, request.data))
+        caller_of(request, "admin")
+        price = price_add(**parsed(self.Input, request.data))
         added = next(row for row in _prices() if row.pk == price.pk)
         return Response(PriceOutput(added).data, status=201)
 
@@ -188,7 +176,7 @@ class ProofApi(APIView):
 
     @extend_schema(operation_id="proof_read", responses=Output)
     def get(self, request: Request) -> Response:
-        _admin(request)
+        caller_of(request, "admin")
         lines: Any = proof.proof_read()
         proof.stripe_reading_ask(lines)
         return Response(self.Output({"checked_at": timezone.now(), "lines": lines}).data)
@@ -205,7 +193,7 @@ class AuditInput(serializers.Serializer[Any]):
 
     @staticmethod
     def filter_of(request: Request) -> AuditFilter:
-        given = _parsed(AuditInput, request.query_params)
+        given = parsed(AuditInput, request.query_params)
         return AuditFilter(
             area=given["area"],
             text=given["q"].strip(),
@@ -237,8 +225,8 @@ class AuditListApi(APIView):
 
     @extend_schema(operation_id="audit_list", parameters=[Input], responses=Output)
     def get(self, request: Request) -> Response:
-        _admin(request)
-        cursor = _parsed(self.Input, request.query_params).get("cursor") or None
+        caller_of(request, "admin")
+        cursor = parsed(self.Input, request.query_params).get("cursor") or None
         rows, following = audit_page(AuditInput.filter_of(request), cursor)
         return Response(self.Output({"results": rows, "next": following}).data)
 
@@ -246,6 +234,6 @@ class AuditListApi(APIView):
 class AuditCsvApi(APIView):
     @extend_schema(operation_id="audit_csv", parameters=[AuditInput], responses={(200, "text/csv"): str})
     def get(self, request: Request) -> HttpResponseBase:
-        _admin(request)
+        caller_of(request, "admin")
         rows = audit_rows(AuditInput.filter_of(request))
         return csv_response(name=f"svend-audit-{timezone.now():%Y-%m-%d}.csv", columns=COLUMNS, rows=rows)

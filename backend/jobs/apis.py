@@ -14,8 +14,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from backend.accounts.authentication import caller_of
 from backend.accounts.callers import Caller
 from backend.core.errors import ApplicationError, NotAllowed
+from backend.core.given import parsed
 from backend.jobs import data_files, reading, schedules, services, tell
 from backend.jobs.planning import job_plan, job_preview
 from backend.jobs.presets import spec_schema
@@ -49,16 +51,10 @@ EVERY_SECONDS_MIN = 60
 
 def operator_of(request: Request) -> Caller:
     """The caller, who must be an operator. Raises NotAllowed."""
-    caller: Caller = request.user  # type: ignore[assignment]
+    caller = caller_of(request)
     if not caller.scopes & {"jobs", "admin"}:
         raise NotAllowed("Jobs are the operator's: sign in as staff, or use a key with the scope 'jobs'.")
     return caller
-
-
-def _parsed(serializer: Any, data: Any) -> dict[str, Any]:
-    given = serializer(data=data)
-    given.is_valid(raise_exception=True)
-    return dict(given.validated_data)
 
 
 class JobTerms(serializers.Serializer[Any]):
@@ -89,7 +85,7 @@ class JobListApi(APIView):
     @extend_schema(operation_id="jobs_list", parameters=[Query], responses=JobPageSerializer)
     def get(self, request: Request) -> Response:
         operator_of(request)
-        query = _parsed(self.Query, request.query_params)
+        query = parsed(self.Query, request.query_params)
         statuses = [text for text in query.get("status", "").split(",") if text]
         return Response(
             reading.jobs_page(
@@ -100,7 +96,7 @@ class JobListApi(APIView):
     @extend_schema(operation_id="jobs_create", request=Input, responses={201: JobSerializer, 200: JobSerializer})
     def post(self, request: Request) -> Response:
         caller = operator_of(request)
-        given = _parsed(self.Input, request.data)
+        given = parsed(self.Input, request.data)
         job_id = given.pop("id", None)
         job, is_new = services.job_create(
             job_id=job_id,
@@ -128,7 +124,7 @@ class JobEventsApi(APIView):
     @extend_schema(parameters=[Query], responses=JobEventsSerializer)
     def get(self, request: Request, job_id: str) -> Response:
         operator_of(request)
-        query = _parsed(self.Query, request.query_params)
+        query = parsed(self.Query, request.query_params)
         types = [text for text in query.get("types", "").split(",") if text]
         return Response(reading.events_page(job_id, after=query["after"], limit=query["limit"], types=types))
 
@@ -142,7 +138,7 @@ class JobMetricsApi(APIView):
     @extend_schema(parameters=[Query], responses=JobMetricsSerializer)
     def get(self, request: Request, job_id: str) -> Response:
         operator_of(request)
-        query = _parsed(self.Query, request.query_params)
+        query = parsed(self.Query, request.query_params)
         names = [text for text in query.get("names", "").split(",") if text]
         return Response(
             reading.metrics_read(job_id, names=names, points_max=query["points_max"], after_seq=query["after_seq"])
@@ -160,7 +156,7 @@ class JobLogApi(APIView):
     @extend_schema(parameters=[Query], responses=JobLogSerializer)
     def get(self, request: Request, job_id: str) -> Response:
         operator_of(request)
-        query = _parsed(self.Query, request.query_params)
+        query = parsed(self.Query, request.query_params)
         return Response(reading.log_page(job_id, **query))
 
 
@@ -183,7 +179,7 @@ class JobCheckpointRegisterApi(APIView):
     @extend_schema(request=Input, responses=Output)
     def post(self, request: Request, job_id: str, step: int) -> Response:
         operator_of(request)
-        version = checkpoint_register(job_id, step, **_parsed(self.Input, request.data))
+        version = checkpoint_register(job_id, step, **parsed(self.Input, request.data))
         return Response(self.Output(version).data)
 
 
@@ -195,7 +191,7 @@ class JobCancelApi(APIView):
     @extend_schema(request=WishInput, responses=JobSerializer)
     def post(self, request: Request, job_id: str) -> Response:
         caller = operator_of(request)
-        reason = _parsed(WishInput, request.data)["reason"] or f"cancelled by {caller.name}"
+        reason = parsed(WishInput, request.data)["reason"] or f"cancelled by {caller.name}"
         services.job_cancel(job_id, reason=reason)
         async_to_sync(tell.wish_tell)(job_id)
         return Response(reading.job_read(job_id))
@@ -205,7 +201,7 @@ class JobPauseApi(APIView):
     @extend_schema(request=WishInput, responses=JobSerializer)
     def post(self, request: Request, job_id: str) -> Response:
         caller = operator_of(request)
-        reason = _parsed(WishInput, request.data)["reason"] or f"paused by {caller.name}"
+        reason = parsed(WishInput, request.data)["reason"] or f"paused by {caller.name}"
         services.job_pause(job_id, reason=reason)
         async_to_sync(tell.wish_tell)(job_id)
         return Response(reading.job_read(job_id))
@@ -215,7 +211,7 @@ class JobResumeApi(APIView):
     @extend_schema(request=WishInput, responses=JobSerializer)
     def post(self, request: Request, job_id: str) -> Response:
         caller = operator_of(request)
-        reason = _parsed(WishInput, request.data)["reason"] or f"resumed by {caller.name}"
+        reason = parsed(WishInput, request.data)["reason"] or f"resumed by {caller.name}"
         services.job_resume(job_id, reason=reason)
         async_to_sync(tell.wish_tell)(job_id)
         return Response(reading.job_read(job_id))
@@ -225,7 +221,7 @@ class JobRequeueApi(APIView):
     @extend_schema(request=WishInput, responses=JobSerializer)
     def post(self, request: Request, job_id: str) -> Response:
         caller = operator_of(request)
-        reason = _parsed(WishInput, request.data)["reason"] or f"requeued by {caller.name}"
+        reason = parsed(WishInput, request.data)["reason"] or f"requeued by {caller.name}"
         services.job_requeue(job_id, reason=reason)
         return Response(reading.job_read(job_id))
 
@@ -238,7 +234,7 @@ class JobCloneApi(APIView):
     @extend_schema(request=Input, responses={201: JobSerializer, 200: JobSerializer})
     def post(self, request: Request, job_id: str) -> Response:
         caller = operator_of(request)
-        given = _parsed(self.Input, request.data)
+        given = parsed(self.Input, request.data)
         new_id = given.pop("id", None)
         job, is_new = services.job_clone(
             job_id,
@@ -266,7 +262,7 @@ class JobPlanApi(APIView):
     @extend_schema(request=Input, responses=JobPlanSerializer)
     def post(self, request: Request) -> Response:
         operator_of(request)
-        given = _parsed(self.Input, request.data)
+        given = parsed(self.Input, request.data)
         return Response(async_to_sync(job_plan)(spec=given["spec"], node_name=given.get("node_name", "")))
 
 
@@ -280,7 +276,7 @@ class JobPreviewApi(APIView):
     @extend_schema(request=Input, responses=JobPreviewSerializer)
     def post(self, request: Request) -> Response:
         operator_of(request)
-        given = _parsed(self.Input, request.data)
+        given = parsed(self.Input, request.data)
         data = given.pop("data")
         return Response(async_to_sync(job_preview)(data=data, node_name=given.pop("node_name", ""), **given))
 
@@ -304,7 +300,7 @@ class ScheduleListApi(APIView):
     @extend_schema(request=Input, responses={201: ScheduleSerializer})
     def post(self, request: Request) -> Response:
         caller = operator_of(request)
-        schedule = schedules.schedule_create(account_id=caller.account_id, **_parsed(self.Input, request.data))
+        schedule = schedules.schedule_create(account_id=caller.account_id, **parsed(self.Input, request.data))
         return Response(reading.schedule_read(schedule.id), status=201)
 
 
@@ -315,7 +311,7 @@ class ScheduleDetailApi(APIView):
     @extend_schema(request=Input, responses=ScheduleSerializer)
     def patch(self, request: Request, schedule_id: str) -> Response:
         operator_of(request)
-        schedules.schedule_enable(schedule_id, **_parsed(self.Input, request.data))
+        schedules.schedule_enable(schedule_id, **parsed(self.Input, request.data))
         return Response(reading.schedule_read(schedule_id))
 
     @extend_schema(responses={204: None})
@@ -340,7 +336,7 @@ class DataFilesApi(APIView):
     @extend_schema(operation_id="artifacts_store", request=Input, responses=DataFileStoredSerializer)
     def post(self, request: Request) -> Response:
         caller = operator_of(request)
-        given = _parsed(self.Input, request.data)
+        given = parsed(self.Input, request.data)
         try:
             manifest = Manifest.model_validate(given["manifest"])
         except ValidationError as error:

@@ -10,10 +10,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from backend.accounts.authentication import caller_of
 from backend.accounts.callers import Caller
 from backend.accounts.models import Account, ApiKey, User
 from backend.accounts.services import api_key_create, api_key_get, api_key_revoke
 from backend.core.errors import NotAllowed
+from backend.core.given import parsed
 from backend.core.ids import ID_CHARS_MAX
 from backend.metering.caps import CAP_NANO_USD_MAX, account_cap_read, account_cap_set, key_cap_set
 from backend.metering.models import MODEL_NAME_CHARS_MAX
@@ -32,11 +34,6 @@ from backend.metering.statements import (
 )
 
 KEY_NAME_CHARS_MAX = 80
-
-
-def caller_of(request: Request) -> Caller:
-    caller: Caller = request.user  # type: ignore[assignment]
-    return caller
 
 
 class MeApi(APIView):
@@ -102,9 +99,7 @@ class CapInput(serializers.Serializer[Any]):
 
 
 def _cap_given(request: Request) -> int | None:
-    given = CapInput(data=request.data)
-    given.is_valid(raise_exception=True)
-    cap: int | None = given.validated_data["monthly_cap_nano_usd"]
+    cap: int | None = parsed(CapInput, request.data)["monthly_cap_nano_usd"]
     return cap
 
 

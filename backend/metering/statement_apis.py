@@ -11,8 +11,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from backend.accounts.authentication import caller_of
 from backend.accounts.callers import Caller
 from backend.core.csv_stream import csv_response
+from backend.core.given import parsed
 from backend.metering.account_statement import (
     CSV_COLUMNS,
     LINES_PAGE_MAX,
@@ -38,11 +40,7 @@ def _period(caller: Caller, given: dict[str, Any]) -> Period:
 
 
 def _given(serializer: Any, request: Request) -> tuple[Caller, dict[str, Any]]:
-    caller: Caller = request.user  # type: ignore[assignment]
-    caller.require("usage")
-    given = serializer(data=request.query_params)
-    given.is_valid(raise_exception=True)
-    return caller, given.validated_data
+    return caller_of(request, "usage"), parsed(serializer, request.query_params)
 
 
 class StatementApi(APIView):

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from backend.accounts.authentication import caller_of
 from backend.accounts.callers import Caller
 from backend.model_registry.deployments import deployment_unwant, deployment_want
 from backend.model_registry.models import Deployment, EvalReport, ModelVersion
@@ -113,11 +114,6 @@ class GatesSerializer(serializers.Serializer[object]):
     gates = GateSerializer(many=True)
     candidate_report = ReportSerializer(allow_null=True)
     serving_report = ReportSerializer(allow_null=True)
-
-
-def caller_of(request: Request) -> Caller:
-    caller: Caller = request.user  # type: ignore[assignment]
-    return caller
 
 
 def staff_of(request: Request) -> Caller:

@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backend.accounts.callers import Caller
+from backend.accounts.authentication import caller_of
 from backend.runs.cancel import run_cancel
 from backend.runs.run_json import run_json
 from backend.runs.services import frames_read, run_get
@@ -59,8 +59,7 @@ class FramesSerializer(serializers.Serializer[object]):
 class RunDetailApi(APIView):
     @extend_schema(responses=RunSerializer)
     def get(self, request: Request, run_id: str) -> Response:
-        caller: Caller = request.user  # type: ignore[assignment]
-        caller.require("inference")
+        caller = caller_of(request, "inference")
         return Response(run_json(run_get(run_id=run_id, account_id=caller.account_id)))
 
 
@@ -70,8 +69,7 @@ class RunEventsApi(APIView):
 
     @extend_schema(parameters=[OpenApiParameter("after", int)], responses=FramesSerializer)
     def get(self, request: Request, run_id: str) -> Response:
-        caller: Caller = request.user  # type: ignore[assignment]
-        caller.require("inference")
+        caller = caller_of(request, "inference")
         query = self.QuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
         run = run_get(run_id=run_id, account_id=caller.account_id)
@@ -86,7 +84,6 @@ class RunEventsApi(APIView):
 class RunCancelApi(APIView):
     @extend_schema(request=None, responses=RunSerializer)
     def post(self, request: Request, run_id: str) -> Response:
-        caller: Caller = request.user  # type: ignore[assignment]
-        caller.require("inference")
+        caller = caller_of(request, "inference")
         run_get(run_id=run_id, account_id=caller.account_id)
         return Response(run_json(async_to_sync(run_cancel)(run_id)))

@@ -10,8 +10,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backend.accounts.callers import Caller
+from backend.accounts.authentication import caller_of
 from backend.core.errors import ApplicationError
+from backend.core.given import parsed
 from backend.metering.limits import limits_take
 from backend.runs.tools import tool_try, tools_list
 from gpu_node.protocol.tools import ToolTrialRequest
@@ -53,8 +54,7 @@ class ToolTrialSerializer(serializers.Serializer[Any]):
 class ToolListApi(APIView):
     @extend_schema(responses=ToolSerializer(many=True))
     def get(self, request: Request) -> Response:
-        caller: Caller = request.user  # type: ignore[assignment]
-        caller.require("inference")
+        caller_of(request, "inference")
         return Response([tool.model_dump(mode="json") for tool in async_to_sync(tools_list)()])
 
 
@@ -64,12 +64,10 @@ class ToolTrialApi(APIView):
 
     @extend_schema(request=InputSerializer, responses=ToolTrialSerializer)
     def post(self, request: Request, name: str) -> Response:
-        caller: Caller = request.user  # type: ignore[assignment]
-        caller.require("inference")
-        given = self.InputSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
+        caller = caller_of(request, "inference")
+        given = parsed(self.InputSerializer, request.data)
         try:
-            asked = ToolTrialRequest(arguments=given.validated_data["arguments"])
+            asked = ToolTrialRequest(arguments=given["arguments"])
         except ValidationError as error:
             raise ApplicationError(error.errors()[0]["msg"], code="invalid_value", param="arguments") from error
         headers = limits_take(caller, 0)
