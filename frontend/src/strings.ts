@@ -2,7 +2,9 @@
  * Every sentence the pages say, in one place. Say what happened; an error says what, why and what to do.
  * Words follow the product's own: run, step, verdict, prompt tokens; no capitals for emphasis.
  */
+
 import { balance, count, duration, money, score } from "./format/numbers";
+import { tools } from "./tools/strings";
 
 export const t = {
   product: "Svend",
@@ -55,34 +57,7 @@ export const t = {
     components: "Every state",
   },
 
-  tools: {
-    title: "Tools",
-    lead: "What a run may call. Its calls run with these limits; a try here costs no tokens.",
-    empty:
-      "The node that serves the model has no tools. Without a fence it refuses all of them: `make doctor` says why.",
-    source: (source: "built-in" | "plug-in" | "mcp", server: string) =>
-      source === "mcp" ? `MCP server ${server}` : source === "plug-in" ? "Plug-in" : "Built in",
-    available: "available",
-    unavailable: (reason: string) => (reason ? `not available: ${reason}` : "not available"),
-    fence: "Fence",
-    outside: "outside, as configured",
-    wall: "Time of a call",
-    seconds: (seconds: number) => `${seconds} s`,
-    memory: "Memory of a call",
-    output: "Result",
-    atOnce: "Calls at once",
-    schema: "Parameters and JSON schema",
-    required: "required",
-    optional: "optional",
-    oneOf: (choices: string[]) => `One of ${choices.join(", ")}.`,
-    oneALine: "One a line.",
-    more: (number: number) => (number === 1 ? "One more parameter" : `${number} more parameters`),
-    tryLabel: (name: string) => `Try ${name}`,
-    try: "Try it",
-    trying: "Running",
-    notTried: "What it answers stands here, as a run's trace shows it.",
-    noJson: (why: string) => `This is no JSON: ${why}`,
-  },
+  tools,
 
   ask: {
     greeting: "What should be worked out?",

@@ -91,6 +91,19 @@ def test_a_key_is_shown_once_and_works(page: Page, product: Product) -> None:
     assert key[0] not in page.content()
 
 
+def test_a_tool_can_be_tried_and_a_field_stays_where_it_is_typed_in(page: Page) -> None:
+    page.goto("/tools")
+    form = page.get_by_role("form", name="Try symbolic_math")
+    form.get_by_text("more parameters").click()
+    order = form.get_by_label("order", exact=True)
+    order.press_sequentially("2")
+    expect(order).to_be_focused()
+    form.get_by_role("button", name="Try it").click()
+    section = page.get_by_role("region", name="symbolic_math")
+    expect(section.get_by_text("6*x", exact=True)).to_be_visible(timeout=ANSWER_MS)
+    expect(section.get_by_text("in the fence")).to_be_visible()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_every_page_fits_and_has_its_picture(

@@ -1,10 +1,10 @@
 import { useQuery } from "@tanstack/react-query";
-import type { ReactNode } from "react";
 import { modelsQuery } from "../api/queries";
 import type { Model } from "../api/types";
 import { countShort } from "../format/numbers";
 import { FamilyTable } from "../models/FamilyTable";
 import { t } from "../strings";
+import { Fact } from "../ui/Fact";
 import { Empty, ErrorNotice, Skeleton } from "../ui/Notice";
 import { PageFrame } from "../ui/PageFrame";
 
@@ -67,15 +67,6 @@ function ModelSection({ model }: { model: Model }) {
         model.role === "reasoner" && <p className="text-sm text-soft">{t.models.noTable}</p>
       )}
     </section>
-  );
-}
-
-function Fact({ name, children }: { name: string; children: ReactNode }) {
-  return (
-    <div>
-      <dt className="text-xs text-soft">{name}</dt>
-      <dd className="figures font-medium">{children}</dd>
-    </div>
   );
 }
 

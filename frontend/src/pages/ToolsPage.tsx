@@ -1,5 +1,4 @@
 import { useQuery } from "@tanstack/react-query";
-import type { ReactNode } from "react";
 import { toolsQuery } from "../api/queries";
 import type { Tool } from "../api/types";
 import { bytes } from "../format/bytes";
@@ -7,6 +6,7 @@ import { count } from "../format/numbers";
 import { t } from "../strings";
 import { fieldsOf } from "../tools/arguments";
 import { ToolTrial } from "../tools/ToolTrial";
+import { Fact } from "../ui/Fact";
 import { Empty, ErrorNotice, Skeleton } from "../ui/Notice";
 import { PageFrame } from "../ui/PageFrame";
 
@@ -57,15 +57,6 @@ function ToolSection({ tool }: { tool: Tool }) {
         <Parameters tool={tool} />
       </details>
     </section>
-  );
-}
-
-function Fact({ name, children }: { name: string; children: ReactNode }) {
-  return (
-    <div>
-      <dt className="text-xs text-soft">{name}</dt>
-      <dd className="figures font-medium">{children}</dd>
-    </div>
   );
 }
 

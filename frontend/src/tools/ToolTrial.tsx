@@ -34,7 +34,9 @@ export function ToolTrial({ tool }: { tool: Tool }) {
       setProblem(t.tools.noJson(error instanceof Error ? error.message : String(error)));
     }
   };
-  const needed = fields.filter((field) => field.isRequired || values[field.name] !== undefined);
+  // By the example, not by what is typed: a field must not move away under somebody's hands.
+  const example = EXAMPLES[tool.name] ?? {};
+  const needed = fields.filter((field) => field.isRequired || field.name in example);
   const others = fields.filter((field) => !needed.includes(field));
   const set = (name: string) => (value: string) => setValues({ ...values, [name]: value });
   return (
