@@ -24,6 +24,8 @@ from backend.metering.signals import balance_low
 log = structlog.get_logger(__name__)
 
 DEFAULT_PRICE = "default"  # the price row that pages show before a model is chosen; nothing is billed by it
+FIRST_MODEL = "svend-nano"  # what a fresh Svend sells, at the first price
+FIRST_PRICE_NANO_USD_PER_TOKEN = 3_000  # $3 per 1M tokens
 TRIAL_GRANT_NANO_USD = 1_000_000_000  # $1: a third of a million tokens, enough to like it, too little to resell
 HOLD_AGE_MAX = dt.timedelta(minutes=30)  # a run ends within minutes; past this only a dead one holds money
 SWEEP_HOLDS_MAX = 500  # per call: a sweep is a short task

@@ -96,6 +96,7 @@ def test_further_operations(operation: Any, expression: str, more: dict[str, Any
         ("convert", "3 m = 2 s to m", {}, "give one quantity"),
         ("convert", "m" + "^2" * 100 + " to m", {}, "at most 200 characters"),
         ("convert", "^1re^9r^911re^9r^9r", {"to": "m"}, "a unit's power is a whole number"),
+        ("matrix", "[[1]!]^-6[[1]]^-6", {}, "cannot be built"),
         ("simplify", "re(r^911)", {}, "powers of complex unknowns up to 40"),
         ("statistics", "1re^9r^911re^9r^9r", {}, "powers of complex unknowns up to 40"),
         ("convert", "5 m^2^2 to m^4", {}, "a unit's power is a whole number"),

@@ -23,10 +23,14 @@ from backend.accounts.services import (
 )
 from backend.accounts.welcome import welcome_link_make
 from backend.core.errors import NotAuthenticated
-from backend.metering.services import DEFAULT_PRICE, credit_grant, price_set
+from backend.metering.services import (
+    DEFAULT_PRICE,
+    FIRST_MODEL,
+    FIRST_PRICE_NANO_USD_PER_TOKEN,
+    credit_grant,
+    price_set,
+)
 
-MODEL = "svend-nano"
-PRICE_NANO_USD_PER_TOKEN = 3_000  # $3 per 1M tokens
 LOCAL_GRANT_NANO_USD = 100_000_000_000  # $100
 LOCAL_REQUESTS_PER_MINUTE = 10_000  # the owner of the machine is not to be slowed down
 LOCAL_TOKENS_PER_MINUTE = 100_000_000
@@ -39,8 +43,8 @@ class Command(BaseCommand):
         if not settings.IS_LOCAL:
             raise CommandError("seed_local makes an account that needs no key: only with SVEND_LOCAL=1.")
         with transaction.atomic():
-            for model in (MODEL, DEFAULT_PRICE):
-                price_set(model=model, nano_usd_per_token=PRICE_NANO_USD_PER_TOKEN)
+            for model in (FIRST_MODEL, DEFAULT_PRICE):
+                price_set(model=model, nano_usd_per_token=FIRST_PRICE_NANO_USD_PER_TOKEN)
             account = _local_account()
             admin = _admin(account)
             api_key = _api_key(account, "api_key", name="first key")
@@ -56,7 +60,7 @@ class Command(BaseCommand):
             "url": settings.PUBLIC_URL,
             "api_key": api_key,
             "operator_key": operator_key,  # `svend train` and the like: acts for the admin
-            "model": MODEL,
+            "model": FIRST_MODEL,
             "admin_email": admin.email,
             "admin_link": settings.PUBLIC_URL + link,
         }

@@ -12,8 +12,7 @@ from django.db import transaction
 
 from backend.accounts.models import Membership
 from backend.accounts.services import account_create, operator_create
-from backend.metering.management.commands.seed_local import MODEL, PRICE_NANO_USD_PER_TOKEN
-from backend.metering.services import DEFAULT_PRICE, price_set
+from backend.metering.services import DEFAULT_PRICE, FIRST_MODEL, FIRST_PRICE_NANO_USD_PER_TOKEN, price_set
 
 
 class Command(BaseCommand):
@@ -24,8 +23,8 @@ class Command(BaseCommand):
             if not value:
                 raise CommandError(f"SVEND_ADMIN_{name} is not set: nobody could sign in.")
         with transaction.atomic():
-            for model in (MODEL, DEFAULT_PRICE):
-                price_set(model=model, nano_usd_per_token=PRICE_NANO_USD_PER_TOKEN)
+            for model in (FIRST_MODEL, DEFAULT_PRICE):
+                price_set(model=model, nano_usd_per_token=FIRST_PRICE_NANO_USD_PER_TOKEN)
             operator = operator_create(email=settings.ADMIN_EMAIL, password=settings.ADMIN_PASSWORD)
             if not Membership.objects.filter(user=operator).exists():
                 account_create(name="Operators", owner=operator)
