@@ -420,6 +420,8 @@ def _power(base: Any, exponent: Any) -> Any:
         return _inverse(base) ** -exponent if exponent < 0 else base**exponent
     if exponent.is_number:
         _check_power(base, exponent)
+    elif base == 1:  # SymPy would ask whether the exponent is infinite, which takes a minute for 202^(x^484)
+        return base
     return _checked(base**exponent)
 
 

@@ -55,6 +55,7 @@ ANSWERS: list[tuple[str, str, dict[str, Any], str]] = [
     ("convert", "1 GiB to MB", {}, "1073.741824 MB"),
     ("plot", "x^2 - 4", {"lower": "-5", "upper": "5"}, "plotted x**2 - 4 for x from -5 to 5: least -4 at x = 0, "
      "greatest 21 at x = -5, zero near x = -2, 2"),
+    ("simplify", "1^202^x^484 + 1", {}, "2"),
     ("solve", "x^2 - 2", {"form": "numeric"}, "[-1.41421356237310, 1.41421356237310]"),
     ("integrate", "x^2", {"form": "latex"}, r"\frac{x^{3}}{3}"),
     ("differentiate", "e^(x^2)", {"steps": True}, "d/dx [exp(x**2)] = 2*x*exp(x**2): derivative of exp and chain rule\n"
