@@ -20,10 +20,13 @@ def secrets_make(folder: Path) -> list[str]:
     """Writes what is missing; returns the names it wrote."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     password = _kept(folder / "postgres_password") or secrets.token_hex(HEX_BYTES)
+    application_password = _kept(folder / "application_password") or secrets.token_hex(HEX_BYTES)
     node_secret = _kept(folder / "node_secret") or secrets.token_hex(HEX_BYTES)
     wanted = {
         "postgres_password": password,
-        "database_url": f"postgres://svend:{password}@postgres:5432/svend",
+        "owner_database_url": f"postgres://svend:{password}@postgres:5432/svend",
+        "application_password": application_password,
+        "database_url": f"postgres://svend_app:{application_password}@postgres:5432/svend",
         "secret_key": secrets.token_urlsafe(64),
         "admin_password": secrets.token_urlsafe(HEX_BYTES),
         "node_secret": node_secret,

@@ -1,8 +1,8 @@
 """The database role that the product runs as: it reads and writes rows, and owns nothing.
 
 So what the triggers refuse stays refused: only a table's owner can drop or disable them, or truncate, and only a
-superuser can switch them off for a session. Migrations run as the owner, everything else as this role. Not here: the
-role's password, which is the database's administrator's (the embedded server trusts its loopback).
+superuser can switch them off for a session. Migrations run as the owner, everything else as this role. The
+role's password is the database's administrator's to set, or is given (the embedded server trusts its loopback).
 """
 
 from typing import Any, LiteralString
@@ -14,10 +14,10 @@ ROW_RIGHTS = sql.SQL("SELECT, INSERT, UPDATE, DELETE")
 
 
 @transaction.atomic
-def application_role_grant(role: str, *, is_made_here: bool = False) -> None:
+def application_role_grant(role: str, *, is_made_here: bool = False, password: str = "") -> None:
     """Gives the role its rights on everything that exists now; run by the tables' owner after each migration.
 
-    `is_made_here` makes the role if it is missing. Repeats change nothing.
+    `is_made_here` makes the role if it is missing; a `password` becomes the role's. Repeats change nothing.
     """
     name = sql.Identifier(role)
     with connection.cursor() as cursor:
@@ -25,6 +25,8 @@ def application_role_grant(role: str, *, is_made_here: bool = False) -> None:
             cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role])
             if cursor.fetchone() is None:
                 _run(cursor, "CREATE ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS", name)
+        if password:
+            _run(cursor, "ALTER ROLE {} PASSWORD {}", name, sql.Literal(password))
         _run(cursor, "GRANT USAGE ON SCHEMA public TO {}", name)
         _run(cursor, "GRANT {} ON ALL TABLES IN SCHEMA public TO {}", ROW_RIGHTS, name)
         _run(cursor, "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {}", name)

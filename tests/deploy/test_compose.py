@@ -74,7 +74,17 @@ def test_the_page_makes_every_secret_that_compose_reads(compose: dict[str, Any],
     assert {path.name: path.read_text() for path in folder.iterdir()} == again
     (node,) = json.loads(again["nodes"])
     assert node["secret"] == again["node_secret"]
-    assert again["postgres_password"] in again["database_url"]
+    assert f"svend:{again['postgres_password']}@" in again["owner_database_url"]
+    assert f"svend_app:{again['application_password']}@" in again["database_url"]
+
+
+def test_only_the_migration_logs_in_as_the_tables_owner(compose: dict[str, Any]) -> None:
+    owners = [
+        name for name, service in compose["services"].items() if "owner_database_url" in service.get("secrets", [])
+    ]
+    assert owners == ["migrate"]
+    (script,) = [text for text in compose["services"]["migrate"]["command"] if "manage.py" in text]
+    assert "manage.py application_role svend_app --make --password-file /run/secrets/application_password" in script
 
 
 def test_settings_read_secrets_from_files_and_drop_the_last_newline(tmp_path: Path) -> None:

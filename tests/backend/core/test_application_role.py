@@ -1,9 +1,13 @@
 """The database's guards, tried as the role that the product runs as: it works with rows and undoes no history."""
 
+import io
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
 from django.db import DatabaseError, connection, transaction
 
 from backend.accounts.models import Account
@@ -149,3 +153,15 @@ def test_who_logs_in_as_the_product_commits_nothing_unbalanced(
     assert product.execute("SELECT count(*), max(id) FROM metering_ledgerentry").fetchone() == before
     assert product.execute("SELECT count(*) FROM metering_ledgertransaction WHERE actor = 'mallory'").fetchone() == (0,)
     assert ledger_check().is_sound
+
+
+def test_the_command_makes_the_role_with_the_password_of_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "application_password"
+    file.write_text("")
+    with pytest.raises(CommandError, match="is empty"):
+        call_command("application_role", ROLE, make=True, password_file=file)
+    file.write_text("it's a secret\n")
+    call_command("application_role", ROLE, make=True, password_file=file, stdout=io.StringIO())
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT rolpassword LIKE 'SCRAM-SHA-256$%%' FROM pg_authid WHERE rolname = %s", [ROLE])
+        assert cursor.fetchone() == (True,)
