@@ -17,6 +17,7 @@ from django.db import DataError, transaction
 from django.utils import timezone
 
 from backend.jobs.bell import job_ring
+from backend.jobs.checkpoints import checkpoint_refuse
 from backend.jobs.models import Attempt, AttemptNode, Checkpoint, Job, JobEvent, Metric
 from backend.jobs.outcome import attempt_lost, attempt_settle
 from backend.jobs.states import job_move
@@ -26,7 +27,7 @@ from gpu_node.protocol import job_frames as wire
 log = structlog.get_logger(__name__)
 
 # After a rank's last frame its uploads may still be told, and the tail of its log.
-AFTER_THE_END = frozenset({"log", "checkpoint", "checkpoint.uploaded"})
+AFTER_THE_END = frozenset({"log", "checkpoint", "checkpoint.uploaded", "checkpoint.dropped"})
 METRIC_NAMES_MAX = 256  # of one job: the newest values are shown, not a history of names
 CLOSED = (Attempt.Outcome.LOST, Attempt.Outcome.NOT_PLACED)
 
@@ -137,6 +138,11 @@ class _Appender:
                 Checkpoint.objects.filter(
                     attempt=self.attempt, step=event.step, manifest_sha256=event.manifest_sha256
                 ).update(uploaded_at=timezone.now())
+            case wire.CheckpointDropped():
+                for dropped in Checkpoint.objects.filter(
+                    attempt=self.attempt, step=event.step, manifest_sha256=event.manifest_sha256
+                ):
+                    checkpoint_refuse(dropped, reason=event.reason)
             case wire.JobPaused():
                 self._confirmed(S.RUNNING, S.PAUSED, Job.Wish.PAUSE, "the node paused it")
             case wire.JobResumed():

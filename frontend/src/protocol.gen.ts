@@ -25,6 +25,7 @@ export type JobEvent =
   | Alert
   | Checkpoint
   | CheckpointUploaded
+  | CheckpointDropped
   | Eval
   | JobPaused
   | JobResumed
@@ -84,6 +85,13 @@ export interface Checkpoint {
   type: "checkpoint";
   step: number;
   manifest: Manifest;
+}
+
+export interface CheckpointDropped {
+  type: "checkpoint.dropped";
+  step: number;
+  manifest_sha256: string;
+  reason: string;
 }
 
 export interface CheckpointUploaded {

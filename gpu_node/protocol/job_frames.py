@@ -86,6 +86,15 @@ class CheckpointUploaded(Wire):
     manifest_sha256: str
 
 
+class CheckpointDropped(Wire):
+    """The node has it no more, or not as it was: nobody need wait for it."""
+
+    type: Literal["checkpoint.dropped"] = "checkpoint.dropped"
+    step: int
+    manifest_sha256: str
+    reason: str
+
+
 class Eval(Wire):
     """A result of an evaluation: of a training on its validation rows, or the whole report of an `evaluate` job."""
 
@@ -129,6 +138,7 @@ JobEvent = Annotated[
     | Alert
     | Checkpoint
     | CheckpointUploaded
+    | CheckpointDropped
     | Eval
     | JobPaused
     | JobResumed

@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from gpu_node.protocol.job_frames import (
     Checkpoint,
+    CheckpointDropped,
     CheckpointUploaded,
     JobCancelled,
     JobFailed,
@@ -325,7 +326,9 @@ class JobService:
             case _:
                 pass
 
-    def _tell(self, attempt: Attempt, event: JobFailed | JobCancelled | Log | CheckpointUploaded) -> None:
+    def _tell(
+        self, attempt: Attempt, event: JobFailed | JobCancelled | Log | CheckpointUploaded | CheckpointDropped
+    ) -> None:
         JobLog(attempt.folder.frames, echo=False).append(event)
 
     def _tell_lost(self, attempt: Attempt) -> None:
@@ -400,7 +403,10 @@ class JobService:
                     self._tell(attempt, Log(level="error", text=text))
                 told = text
                 # A folder that changed or is gone stays so; a store that is away comes back, and then takes it.
-                if not isinstance(error, TransferFailed) or time.time() * 1000 > signed.expires_ms:
+                if not isinstance(error, TransferFailed):
+                    self._tell(attempt, CheckpointDropped(step=step, manifest_sha256=name, reason=text))
+                    break
+                if time.time() * 1000 > signed.expires_ms:
                     break
             else:
                 self._tell(attempt, CheckpointUploaded(step=step, manifest_sha256=name))

@@ -19,6 +19,7 @@ from gpu_node.protocol.frames import Wire
 from gpu_node.protocol.job_frames import (
     EVENTS_PAGE_MAX,
     JOB_TERMINAL_TYPES,
+    CheckpointDropped,
     CheckpointUploaded,
     JobEvent,
     JobFrame,
@@ -88,7 +89,7 @@ class JobStore:
         frames: list[JobFrame] = []
         lines: list[bytes] = []
         for one in told:
-            if mark.is_ended and not isinstance(one.event, Log | CheckpointUploaded):
+            if mark.is_ended and not isinstance(one.event, Log | CheckpointUploaded | CheckpointDropped):
                 continue
             frame = JobFrame(
                 position=self.last_position + 1 + len(frames),

@@ -1,6 +1,7 @@
 """Training jobs on a real node server: from the order to the checkpoint in the store, through every kind of death."""
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -10,7 +11,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from gpu_node.protocol.job_frames import Alert, Checkpoint, CheckpointUploaded, JobFailed, JobStarted, Metric
+from gpu_node.protocol.job_frames import (
+    Alert,
+    Checkpoint,
+    CheckpointDropped,
+    CheckpointUploaded,
+    JobFailed,
+    JobStarted,
+    Metric,
+)
 from gpu_node.protocol.job_spec import DataSpec
 from gpu_node.protocol.manifest import SignedManifest
 from gpu_node.server import job_shim
@@ -266,6 +275,17 @@ def test_the_last_checkpoint_of_a_killed_server_is_still_uploaded(
     node.start()
     node.wait("job_1", lambda event: isinstance(event, CheckpointUploaded))
     assert store.has_all(made)
+
+
+def test_a_checkpoint_whose_folder_is_gone_is_told_as_dropped(node: JobNode, store: Artifacts, inputs: Inputs) -> None:
+    node.put("job_1", train_spec(seed=78), inputs)
+    node.wait_end("job_1")
+    made = next(event for event in reversed(node.events("job_1")) if isinstance(event, Checkpoint)).manifest
+    (folder,) = node.state.glob("jobs/job_1.1/**/step-8")
+    shutil.rmtree(folder)
+    node.http.post("/jobs/job_1/uploads?epoch=1", content=store.signed(made, only_missing=True).model_dump_json())
+    dropped = node.wait("job_1", lambda event: isinstance(event, CheckpointDropped))
+    assert (dropped.step, dropped.manifest_sha256) == (8, made.sha256)
 
 
 def test_a_job_that_tells_nothing_for_long_is_marked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,6 +105,18 @@ def test_a_young_piece_without_a_row_stays(store_door) -> None:
     assert piece_store().has(sha256, 10)
 
 
+def test_what_the_node_dropped_is_not_waited_for(node, running, store_door) -> None:
+    checkpoint = node.checkpoint({"a": b"trimmed meanwhile"}, step=90)
+    node.emit(running.id, checkpoint, wire.JobFinished(step=100, is_complete=True))
+    follow()
+    assert status(running) == "stopping"
+    dropped = wire.CheckpointDropped(step=90, manifest_sha256=checkpoint.manifest.sha256, reason="its folder is gone")
+    node.emit(running.id, dropped)
+    follow()
+    assert status(running) == "succeeded"
+    assert Checkpoint.objects.get().refused_reason == "its folder is gone"
+
+
 def test_success_waits_for_the_last_checkpoint(node, running, store_door) -> None:
     node.emit(running.id, node.checkpoint({"a": b"last"}, step=100), wire.JobFinished(step=100, is_complete=True))
     follow()

@@ -69,6 +69,8 @@ function markWords(event: Mark["event"]): string | null {
       return a.events.checkpoint(event.step);
     case "checkpoint.uploaded":
       return a.events.uploaded(event.step);
+    case "checkpoint.dropped":
+      return a.events.dropped(event.step, event.reason);
     case "eval":
       return a.events.eval(event.step);
     case "job.finished":
