@@ -14,4 +14,4 @@ RUN python -m compileall -q gpu_node
 USER node
 EXPOSE 8001
 HEALTHCHECK --interval=10s --timeout=3s --start-period=120s --retries=3 CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8001/healthz', timeout=2)"]
-CMD ["python", "-m", "gpu_node", "serve", "--host", "0.0.0.0", "--port", "8001", "--model-path", "gpu_node/weights/svend-nano", "--verifier-path", "gpu_node/weights/svend-verifier-nano", "--state-dir", "/var/lib/svend/node", "--secret-file", "/run/secrets/node_secret"]
+CMD ["python", "-m", "gpu_node", "serve", "--host", "0.0.0.0", "--port", "8001", "--model-path", "gpu_node/weights/svend-nano", "--verifier-path", "gpu_node/weights/svend-verifier-nano", "--state-dir", "/var/lib/svend/node", "--secret-file", "/run/secrets/node_secret", "--log-format", "json"]

@@ -59,7 +59,7 @@ TRANSPORT_ALIASES.update({"redis": "worker.broker:Transport", "rediss": "worker.
 
 app = Celery("svend", broker=settings.CELERY_BROKER_URL)
 app.conf.update(
-    include=["worker.tasks"],
+    include=["worker.tasks", "worker.context"],
     task_serializer="json",
     accept_content=["json"],
     task_ignore_result=True,

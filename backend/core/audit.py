@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from django.db import connection
-from structlog.contextvars import get_contextvars
 
 from backend.core.models import AuditEntry
+from backend.core.request_context import request_id_now
 
 ACTOR_CHARS_MAX = 160
 TARGET_CHARS_MAX = 160
@@ -60,5 +60,5 @@ def audit_write(
         before=before,
         after=after,
         reason=reason,
-        request_id=get_contextvars().get("request_id", ""),
+        request_id=request_id_now(),
     )

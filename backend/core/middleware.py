@@ -3,7 +3,6 @@
 The caller's own id is taken when it is short and plain, else a new one is made.
 """
 
-import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -11,24 +10,22 @@ from typing import Any
 import structlog
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponseBase
-from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from backend.core.audit import actor_set
 from backend.core.ids import request_id_make
+from backend.core.request_context import request_id_begin, request_id_is_plain
 
 log = structlog.get_logger(__name__)
 
-_REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 def _begin(request: HttpRequest) -> float:
     given = request.headers.get("x-request-id", "")
-    request_id = given if _REQUEST_ID_PATTERN.fullmatch(given) else request_id_make()
+    request_id = given if request_id_is_plain(given) else request_id_make()
     request.request_id = request_id  # type: ignore[attr-defined]
-    clear_contextvars()
+    request_id_begin(request_id)
     actor_set("")
-    bind_contextvars(request_id=request_id)
     return time.monotonic()
 
 

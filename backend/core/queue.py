@@ -13,6 +13,8 @@ from django.conf import settings
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
+from backend.core.request_context import REQUEST_ID_HEADER, request_id_now
+
 log = structlog.get_logger(__name__)
 
 # Every task that is ever sent. The worker registers exactly these.
@@ -67,9 +69,9 @@ def _celery() -> Celery:
     return app
 
 
-def _send(task_name: str, args: tuple[Any, ...]) -> None:
+def _send(task_name: str, args: tuple[Any, ...], request_id: str) -> None:
     try:
-        _celery().send_task(task_name, args=args, retry=False)
+        _celery().send_task(task_name, args=args, headers={REQUEST_ID_HEADER: request_id}, retry=False)
     except (OperationalError, OSError) as error:
         log.warning("queue.wake_up_lost", task=task_name, args=args, error=repr(error))
 
@@ -77,4 +79,5 @@ def _send(task_name: str, args: tuple[Any, ...]) -> None:
 def enqueue(task_name: str, *args: Any) -> None:
     """Sends a wake-up after commit (at once outside a transaction)."""
     assert task_name in TASK_NAMES, f"unknown task {task_name!r}: add it to TASK_NAMES and to the worker"
-    transaction.on_commit(lambda: _send(task_name, args))
+    request_id = request_id_now()
+    transaction.on_commit(lambda: _send(task_name, args, request_id))

@@ -15,6 +15,7 @@ from typing import TypeVar
 import aiohttp
 from pydantic import ValidationError
 
+from backend.core.request_context import REQUEST_ID_HEADER, request_id_now
 from backend.nodes.url_guard import GuardedResolver
 from gpu_node.protocol.frames import FRAME_BYTES_MAX, Frame, FrameCorrupt, Wire, frame_parse
 from gpu_node.protocol.job_frames import JobFramePage
@@ -278,6 +279,8 @@ class NodeClient:
         headers = {"content-type": "application/json"}
         if self.address.secret:
             headers["authorization"] = f"Bearer {self.address.secret}"
+        if request_id := request_id_now():
+            headers[REQUEST_ID_HEADER] = request_id
         url = self.address.url.rstrip("/") + path
         try:
             # No redirects: a node's secret must not follow a node's word to another host.

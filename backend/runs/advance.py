@@ -17,6 +17,7 @@ from contextlib import aclosing, suppress
 
 import structlog
 from django.db import DatabaseError
+from structlog.contextvars import bind_contextvars
 
 from backend.core.failpoints import failpoint
 from backend.core.threads import service_call
@@ -89,6 +90,7 @@ async def advance(run_id: str, *, seconds_max: float | None = None) -> None:
     run = await service_call(run_claim, run_id=run_id, owner=owner)
     if run is None:
         return
+    bind_contextvars(request_id=run.request_id, run_id=run_id)  # the asker's, whoever advances it
     advancer = _Advancer(run=run, owner=owner)
     try:
         async with asyncio.timeout(seconds_max):

@@ -34,6 +34,8 @@ class Run(models.Model):
     )  # no foreign key: chat is above
     surface = models.CharField(max_length=16, choices=Surface.choices)
 
+    request_id = models.CharField(max_length=64, blank=True, default="")  # of the request that asked
+
     # What was asked.
     question = models.TextField()
     model = models.CharField(max_length=64)

@@ -16,6 +16,7 @@ from django.utils import timezone
 from backend.accounts.callers import Caller
 from backend.core.errors import NotFound
 from backend.core.failpoints import failpoint
+from backend.core.request_context import request_id_now
 from backend.metering.idempotency import idempotency_claim
 from backend.metering.services import UsageCounts, hold_place, run_settle
 from backend.runs.live import LoggedFrame
@@ -91,6 +92,7 @@ def _run_insert(*, run_id: str, caller: Caller, request: RunRequest) -> Run:
         api_key_id=caller.api_key_id,
         conversation_id=request.conversation_id,
         surface=request.surface,
+        request_id=request_id_now(),
         question=request.question,
         model=spec.model,
         spec=spec.model_dump(mode="json"),

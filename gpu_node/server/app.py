@@ -12,8 +12,9 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gpu_node.server import jobs_api, models_api, openai_routes, plans_api, runs_api, tools_api
+from gpu_node.server import jobs_api, metrics_api, models_api, openai_routes, plans_api, runs_api, tools_api
 from gpu_node.server.http import SecretRequired, refusal
+from gpu_node.server.logs import RequestIds
 from gpu_node.server.node import Node
 
 
@@ -36,8 +37,9 @@ def app_build(node: Node, *, secret: str) -> Starlette:
             *plans_api.ROUTES,
             *tools_api.ROUTES,
             *openai_routes.ROUTES,
+            *metrics_api.ROUTES,
         ],
-        middleware=[Middleware(SecretRequired, secret=secret)] if secret else [],
+        middleware=[Middleware(RequestIds), *([Middleware(SecretRequired, secret=secret)] if secret else [])],
         exception_handlers={**runs_api.EXCEPTION_HANDLERS, HTTPException: _not_found, Exception: _failed},
         lifespan=lifespan,
     )

@@ -20,10 +20,12 @@ from typing import Protocol
 
 from gpu_node.protocol.job_spec import JobSpec, TrainSpec
 from gpu_node.protocol.node import Device, LoadedModel, NodeInfo
+from gpu_node.protocol.run_spec import BUILT_IN_TOOLS
 from gpu_node.protocol.tools import ToolDescription
 from gpu_node.reasoning.attempt import ToolCaller
 from gpu_node.reasoning.orchestrator import Orchestrator, RunRefused
 from gpu_node.server.job_service import JOBS_MAX, JobService
+from gpu_node.server.metrics import Gauge
 from gpu_node.server.model_shelf import ModelShelf, ServedModel
 from gpu_node.server.run_service import RUNS_MAX, RunService
 from gpu_node.server.run_store import RunStore
@@ -59,6 +61,8 @@ class Node:
 
     def __post_init__(self) -> None:
         self.is_draining = self._drain_mark.exists()
+        self.runs.metrics.known_tools = frozenset({*BUILT_IN_TOOLS, *(tool.name for tool in self.tools.descriptions())})
+        self.runs.metrics.gauges_add(self._gauges())
 
     @property
     def is_healthy(self) -> bool:
@@ -118,6 +122,22 @@ class Node:
         if failed:
             code = "disk_full" if all(check.name == "disk" for check in failed) else "does_not_fit"
             raise RunRefused(code, "; ".join(f"{check.name}: {check.message}: {check.cure}" for check in failed))
+
+    def _gauges(self) -> list[Gauge]:
+        return [
+            ("svend_node_runs", "Runs at work or queued", lambda: len(self.runs.running())),
+            ("svend_node_runs_max", "Runs that may be at work at once", lambda: self.runs.runs_max),
+            ("svend_node_jobs", "Jobs that have not ended", lambda: len(self.jobs.running())),
+            ("svend_node_models", "Models loaded", lambda: len(self.models)),
+            ("svend_node_healthy", "1 while every engine works", lambda: float(self.is_healthy)),
+            ("svend_node_draining", "1 while no new work is taken", lambda: float(self.is_draining)),
+            ("svend_node_memory_available_bytes", "Of the machine", memory_available_bytes),
+            (
+                "svend_node_disk_free_bytes",
+                "Where run logs and jobs lie",
+                lambda: shutil.disk_usage(self.store.folder).free,
+            ),
+        ]
 
     def refuse_if_draining(self) -> None:
         """Raises RunRefused: what runs goes on, nothing new is taken."""

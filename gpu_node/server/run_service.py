@@ -6,16 +6,19 @@ the log gets its `run.failed` as soon as the disk takes it: a run is never ended
 """
 
 import asyncio
-import logging
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Literal
+
+import structlog
+from structlog.contextvars import bind_contextvars
 
 from gpu_node.inference.backend import ContextExceeded, EngineBusy, EngineFailed
 from gpu_node.protocol.frames import RunFailed
 from gpu_node.protocol.run_spec import RunSpec
 from gpu_node.reasoning.orchestrator import PreparedRun, RunRefused
 from gpu_node.server.frame_writer import FrameWriter
+from gpu_node.server.metrics import RunMeter, RunMetrics
 from gpu_node.server.model_shelf import ModelShelf, ServedModel
 from gpu_node.server.run_log import RunLog
 from gpu_node.server.run_store import RunStore
@@ -24,7 +27,7 @@ RUNS_MAX = 32  # at work at once: twice the engine's batch, because half of them
 RUNS_QUEUED_MAX = 256  # behind them; then the node says "busy"
 DISK_RETRY_SECONDS = 1.0
 
-logger = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 Cause = Literal["cancelled", "superseded", "stopping", "disk"]
 Status = Literal["queued", "running", "finished", "failed", "cancelled"]
 
@@ -34,6 +37,7 @@ class ActiveRun:
     prepared: PreparedRun
     model: ServedModel  # held until the run has ended: unloading waits for it
     log: RunLog
+    meter: RunMeter
     writer: FrameWriter | None = None
     task: asyncio.Task[None] | None = None
     status: Status = "queued"
@@ -53,6 +57,7 @@ class RunService:
     store: RunStore
     runs_max: int = RUNS_MAX
     runs_queued_max: int = RUNS_QUEUED_MAX
+    metrics: RunMetrics = field(default_factory=RunMetrics)
     _active: dict[str, ActiveRun] = field(init=False, default_factory=dict)
     _is_stopping: bool = field(init=False, default=False)
     _is_disk_bad: bool = field(init=False, default=False)
@@ -79,7 +84,8 @@ class RunService:
         older = self._active.get(run_id)
         if older is not None:
             older.stop("superseded")
-        run = ActiveRun(prepared=prepared, model=model, log=self.store.log_create(run_id, epoch))
+        meter = self.metrics.run_begin(model.loaded.version)
+        run = ActiveRun(prepared=prepared, model=model, log=self.store.log_create(run_id, epoch), meter=meter)
         self._active[run_id] = run
         run.task = asyncio.create_task(self._drive(run), name=f"{run_id}.{epoch}")
         self._tasks.add(run.task)
@@ -124,6 +130,7 @@ class RunService:
             await asyncio.wait(self._tasks, timeout=2 * DISK_RETRY_SECONDS)
 
     async def _drive(self, run: ActiveRun) -> None:
+        bind_contextvars(run_id=run.log.run_id, epoch=run.log.epoch)
         run.writer = FrameWriter(run.log, on_written=self.store.log_written, on_error=lambda _error: run.stop("disk"))
         try:
             try:
@@ -138,9 +145,10 @@ class RunService:
                 self._end_stopped(run, run.writer)
             self.store.log_finish(run.log)
         except OSError:
-            logger.exception("the disk refused a frame of run %s", run.log.run_id)
+            log.exception("run.disk_error")
             await self._end_broken(run, run.writer)
         finally:
+            self._told(run)
             run.model.release()
             if self._active.get(run.log.run_id) is run:
                 del self._active[run.log.run_id]
@@ -152,6 +160,7 @@ class RunService:
             async with aclosing(run.prepared.events()) as events:
                 async for event, usage in events:
                     writer.add(event, usage)
+                    run.meter.see(event)
         except OSError:
             raise
         except EngineBusy as error:
@@ -161,10 +170,24 @@ class RunService:
         except EngineFailed as error:
             failed = RunFailed(code="engine_error", message=str(error))
         except Exception as error:
-            logger.exception("run %s failed", run.log.run_id)
+            log.exception("run.failed")
             failed = RunFailed(code="internal_error", message=f"{type(error).__name__} in the node")
         if failed is not None:
             writer.add(failed, run.prepared.usage)
+            run.meter.see(failed)
+
+    def _told(self, run: ActiveRun) -> None:
+        """One line and one count a run, whatever ended it."""
+        usage, end = run.prepared.usage, run.cause or run.meter.end
+        run.meter.ended(usage, end=end)
+        log.info(
+            "run.ended",
+            model=run.meter.model,
+            end=end,
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
+            wall_ms=round(run.meter.seconds * 1000),
+        )
 
     def _end_stopped(self, run: ActiveRun, writer: FrameWriter) -> None:
         if run.log.is_complete:

@@ -8,7 +8,6 @@ import argparse
 import asyncio
 import fcntl
 import ipaddress
-import logging
 import os
 import signal
 import socket
@@ -23,6 +22,7 @@ import uvicorn
 from gpu_node.server.app import app_build
 from gpu_node.server.job_service import JOBS_MAX
 from gpu_node.server.loading import node_scripted
+from gpu_node.server.logs import logs_configure
 from gpu_node.server.node import Node
 from gpu_node.server.run_service import RUNS_MAX
 from gpu_node.tools.executor import ToolExecutor
@@ -39,7 +39,7 @@ EXIT_USAGE = 2
 
 def serve_command(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs_configure(options.log_format)
     try:
         secret = _secret(options)
     except ValueError as error:
@@ -81,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--mcp-servers", type=Path, help="JSON list of MCP servers whose tools runs may call (docs/tools)"
     )
+    parser.add_argument("--log-format", choices=["text", "json"], default="text", help="json: one object a line")
     parser.add_argument("--runs-max", type=int, default=RUNS_MAX, help="runs at work at once; more are queued")
     parser.add_argument("--jobs-max", type=int, default=JOBS_MAX, help="jobs at once; 0: this node takes none")
     parser.add_argument(
