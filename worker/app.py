@@ -9,7 +9,11 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
 
-import django
+from worker.metrics_folder import metrics_folder_clear
+
+metrics_folder_clear()
+
+import django  # noqa: E402
 
 django.setup()
 
@@ -59,7 +63,7 @@ TRANSPORT_ALIASES.update({"redis": "worker.broker:Transport", "rediss": "worker.
 
 app = Celery("svend", broker=settings.CELERY_BROKER_URL)
 app.conf.update(
-    include=["worker.tasks", "worker.context"],
+    include=["worker.tasks", "worker.context", "worker.metrics"],
     task_serializer="json",
     accept_content=["json"],
     task_ignore_result=True,

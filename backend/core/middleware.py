@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponseBase
 
 from backend.core.audit import actor_set
 from backend.core.ids import request_id_make
+from backend.core.metrics import v1_answered
 from backend.core.request_context import request_id_begin, request_id_is_plain
 
 log = structlog.get_logger(__name__)
@@ -33,6 +34,7 @@ def _end(request: HttpRequest, response: HttpResponseBase, started: float) -> Ht
     wall_ms = round((time.monotonic() - started) * 1000)
     response.headers["x-request-id"] = request.request_id  # type: ignore[attr-defined]
     if request.path.startswith("/v1/"):
+        v1_answered(path=request.path, status=response.status_code, seconds=wall_ms / 1000)
         response.headers["openai-version"] = "2020-10-01"
         response.headers["openai-processing-ms"] = str(wall_ms)
         response.headers["x-content-type-options"] = "nosniff"
