@@ -12,6 +12,10 @@ django.setup()
 from channels.routing import ProtocolTypeRouter, URLRouter
 
 from backend.core.handlers import HttpRouter, OriginRouter
+from backend.core.telemetry import telemetry_start, telemetry_wrap
 from backend.websocket_urls import websocket_urlpatterns
 
-application = ProtocolTypeRouter({"http": HttpRouter(), "websocket": OriginRouter(URLRouter(websocket_urlpatterns))})
+telemetry_start("svend-web")
+application = telemetry_wrap(
+    ProtocolTypeRouter({"http": HttpRouter(), "websocket": OriginRouter(URLRouter(websocket_urlpatterns))})
+)

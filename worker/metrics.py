@@ -9,7 +9,6 @@ import os
 import time
 from typing import Any
 
-from celery import Task
 from celery.signals import (
     beat_init,
     before_task_publish,
@@ -45,20 +44,20 @@ def _task_began(task_id: str, **_: Any) -> None:
 
 
 @task_postrun.connect
-def _task_ended(task: Task, task_id: str, **_: Any) -> None:
+def _task_ended(task: Any, task_id: str, **_: Any) -> None:
     if (began := _began.pop(task_id, None)) is not None:
         task_seconds.labels(task.name).observe(time.monotonic() - began)
 
 
 @task_failure.connect
-def _task_failed(sender: Task, exception: BaseException, **_: Any) -> None:
+def _task_failed(sender: Any, exception: BaseException, **_: Any) -> None:
     task_failures.labels(sender.name, type(exception).__name__).inc()
 
 
 @worker_process_shutdown.connect
 def _child_ended(pid: int, **_: Any) -> None:
     if FOLDER in os.environ:
-        mark_process_dead(pid)
+        mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
 @worker_init.connect
@@ -69,7 +68,7 @@ def _worker_starts(**_: Any) -> None:
     if not folder:
         raise SystemExit(f"{PORT} is set, so {FOLDER} must name a folder for the children's counts")
     registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=folder)
+    MultiProcessCollector(registry, path=folder)  # type: ignore[no-untyped-call]
     _serve(registry)
 
 

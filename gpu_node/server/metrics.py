@@ -1,4 +1,4 @@
-"""What Prometheus reads of a node (`GET /metrics`): runs, tokens, tools and jobs, each with its unit in its name.
+"""What is observed of runs: Prometheus' metrics (`GET /metrics`) and spans. A metric has its unit in its name.
 
 Counters and histograms are fed by the events of each run as they are written, gauges are asked at the scrape. One
 registry a node, because a process may hold several. Not here: a GPU's own figures (NVIDIA's exporter tells them) and a
@@ -9,11 +9,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from opentelemetry.trace import Span
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from gpu_node.protocol.frames import RunEvent, RunFailed, RunFinished, StepDelta, ToolCall, ToolResult, Usage
+from gpu_node.server.telemetry import run_span, tool_span
 
 # A small model answers in a tenth of a second; a long search takes minutes.
 RUN_BUCKETS_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
@@ -71,8 +73,12 @@ class RunMeter:
     model: str
     _began: float = field(init=False, default_factory=time.monotonic)
     _has_text: bool = field(init=False, default=False)
-    _tools: dict[int, str] = field(init=False, default_factory=dict)  # call_id -> name
+    _tools: dict[int, tuple[str, Span]] = field(init=False, default_factory=dict)  # call_id -> name, span
+    _span: Span = field(init=False)
     end: str = field(init=False, default="failed")
+
+    def __post_init__(self) -> None:
+        self._span = run_span(self.model)
 
     @property
     def seconds(self) -> float:
@@ -84,10 +90,12 @@ class RunMeter:
                 self._has_text = True
                 self.metrics.first_token_seconds.labels(self.model).observe(self.seconds)
             case ToolCall():
-                self._tools[event.call_id] = event.name
+                name = event.name if event.name in self.metrics.known_tools else "other"
+                self._tools[event.call_id] = name, tool_span(self._span, name)
             case ToolResult():
-                name = self._tools.pop(event.call_id, "")
-                name = name if name in self.metrics.known_tools else "other"
+                name, span = self._tools.pop(event.call_id)
+                span.set_attribute("svend.tool.status", event.status)
+                span.end()
                 self.metrics.tool_seconds.labels(name, event.status).observe(event.wall_ms / 1000)
             case RunFinished():
                 self.end = event.finish_reason
@@ -103,6 +111,16 @@ class RunMeter:
         }
         for kind, count in counts.items():
             self.metrics.tokens.labels(self.model, kind).inc(count)
+        for _, span in self._tools.values():  # the run was stopped in the middle of a call
+            span.end()
+        self._span.set_attributes(
+            {
+                "gen_ai.usage.input_tokens": usage.prompt_tokens,
+                "gen_ai.usage.output_tokens": usage.completion_tokens,
+                "gen_ai.response.finish_reasons": [end],
+            }
+        )
+        self._span.end()
 
 
 class _Gauges(Collector):

@@ -25,6 +25,7 @@ from gpu_node.server.loading import node_scripted
 from gpu_node.server.logs import logs_configure
 from gpu_node.server.node import Node
 from gpu_node.server.run_service import RUNS_MAX
+from gpu_node.server.telemetry import telemetry_start, telemetry_wrap
 from gpu_node.tools.executor import ToolExecutor
 from gpu_node.tools.plugins import PluginUnusable, tools_all
 
@@ -55,6 +56,7 @@ def serve_command(arguments: list[str]) -> int:
         return EXIT_USAGE
     with lock:
         try:
+            telemetry_start(options.name)
             node = _node(options)
             node.jobs.jobs_max = options.jobs_max
             node.has_lasting_jobs = not options.jobs_end_with_node
@@ -163,7 +165,7 @@ def _node(options: argparse.Namespace) -> Node:
 async def _serve(node: Node, options: argparse.Namespace, secret: str) -> int:
     listener = socket.create_server((options.host, options.port), reuse_port=False)
     config = uvicorn.Config(
-        app_build(node, secret=secret),
+        telemetry_wrap(app_build(node, secret=secret)),
         log_level="warning",
         access_log=False,
         limit_concurrency=CONNECTIONS_MAX,
