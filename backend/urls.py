@@ -7,7 +7,7 @@ from backend.accounts import apis as accounts
 from backend.billing import apis as billing
 from backend.chat import apis as chat
 from backend.console import apis as console
-from backend.console import money_apis
+from backend.console import money_apis, status_apis
 from backend.core import pages
 from backend.jobs import apis as jobs
 from backend.metering import apis as metering
@@ -91,6 +91,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/console/customers/<str:account_id>/grants", money_apis.CustomerGrantsApi.as_view()),
     path("api/console/prices", money_apis.PriceListApi.as_view()),
     path("api/console/proof", money_apis.ProofApi.as_view()),
+    path("api/console/status", status_apis.StatusApi.as_view()),
     path("api/console/audit", money_apis.AuditListApi.as_view()),
     path("api/console/audit.csv", money_apis.AuditCsvApi.as_view()),
     path("api/nodes", console.NodeListApi.as_view()),

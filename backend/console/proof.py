@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from backend.billing.reconcile import reconciliation_read
+from backend.core.heartbeat import heartbeat
 from backend.core.queue import TASK_RECONCILE, enqueue
 from backend.metering.ledger_check import CLAIMS
 from backend.metering.models import UsageRecord
@@ -108,6 +109,8 @@ def proof_alarm() -> None:
     for line in lines:
         if line.state == "broken":
             log.error("proof.broken", line=line.name, first_difference=line.first_difference)
+    if all(line.state != "broken" for line in lines):
+        heartbeat("proof")
 
 
 def _timed(check: Callable[[Any], ProofLine], subject: Any) -> ProofLine:

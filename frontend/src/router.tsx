@@ -166,6 +166,11 @@ const tree = root.addChildren([
     }),
     createRoute({
       getParentRoute: () => shell,
+      path: "/admin/status",
+      component: lazyRouteComponent(() => import("./admin/pages/StatusPage"), "StatusPage"),
+    }),
+    createRoute({
+      getParentRoute: () => shell,
       path: "/admin/audit",
       component: lazyRouteComponent(() => import("./admin/pages/AuditPage"), "AuditPage"),
     }),

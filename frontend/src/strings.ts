@@ -30,6 +30,7 @@ export const t = {
     customers: "Customers",
     prices: "Prices",
     proof: "Money proof",
+    status: "Status",
     audit: "Audit log",
     balance: "Balance",
     localAccount: "Local account",

@@ -11,7 +11,7 @@ from tests.e2e.test_accessibility import LISTS_LOADED_MS, grave_faults
 
 pytestmark = [pytest.mark.e2e, pytest.mark.model, pytest.mark.timeout(420)]
 
-PAGES = ["/usage", "/statement", "/admin/customers", "/admin/prices", "/admin/proof", "/admin/audit"]
+PAGES = ["/usage", "/statement", "/admin/customers", "/admin/prices", "/admin/proof", "/admin/audit", "/admin/status"]
 
 
 def page_of(browser: Browser, product: Product, state: StorageState, **looks: object) -> Page:

@@ -327,6 +327,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/console/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["status_read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/conversations": {
         parameters: {
             query?: never;
@@ -2479,6 +2495,27 @@ export interface components {
             num_tokens: number;
             is_answer: boolean;
         };
+        StatusOutput: {
+            /** Format: date-time */
+            asked_at: string;
+            lines: components["schemas"]["StatusOutputLine"][];
+        };
+        StatusOutputLine: {
+            name: string;
+            state: components["schemas"]["StatusOutputLineStateEnum"];
+            said: string;
+            /** @description empty where nothing is to be done */
+            cure: string;
+            wall_ms: number;
+        };
+        /**
+         * @description * `ok` - ok
+         *     * `late` - late
+         *     * `failing` - failing
+         *     * `off` - off
+         * @enum {string}
+         */
+        StatusOutputLineStateEnum: "ok" | "late" | "failing" | "off";
         Tool: {
             name: string;
             description: string;
@@ -3088,6 +3125,25 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ProofOutput"];
+                };
+            };
+        };
+    };
+    status_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatusOutput"];
                 };
             };
         };

@@ -102,6 +102,7 @@ function Sidebar({ me }: { me: Me | undefined }) {
               alsoUnder={["/admin/compare", "/admin/promote"]}
             />
             <NavLink to="/admin/nodes" label={t.nav.nodes} alsoUnder={["/admin/nodes/"]} />
+            <NavLink to="/admin/status" label={t.nav.status} />
             <NavLink to="/admin/customers" label={t.nav.customers} alsoUnder={["/admin/customers/"]} />
             <NavLink to="/admin/prices" label={t.nav.prices} />
             <NavLink to="/admin/proof" label={t.nav.proof} />
