@@ -79,7 +79,9 @@ function Part({ line }: { line: StatusLine }) {
         <span>{line.said}</span>
         <span className="text-soft">{words.took(line.wall_ms)}</span>
       </p>
-      {line.cure && <p className="border-l-2 border-line-strong py-1 pl-3 text-sm break-words">{line.cure}</p>}
+      {line.cure && (
+        <p className="border-l-2 border-line-strong py-1 pl-3 text-sm break-words">{line.cure}</p>
+      )}
     </li>
   );
 }
