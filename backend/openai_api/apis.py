@@ -21,8 +21,9 @@ from backend.openai_api.running import (
 )
 from backend.runs.admission import prompt_bound_tokens, run_bound_tokens
 from backend.runs.models import Run
+from gpu_node.protocol.frames import Search
 from gpu_node.protocol.projector import ChatChunks, TextChunks, chat_completion, text_completion
-from gpu_node.protocol.run_spec import RunSpec, Search
+from gpu_node.protocol.run_spec import RunSpec
 
 
 @v1_view("inference", methods=("POST",))

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from backend.core.errors import ApplicationError
+from gpu_node.protocol.frames import Search
 from gpu_node.protocol.run_spec import (
     BUILT_IN_TOOLS,
     MESSAGES_MAX,
@@ -17,7 +18,6 @@ from gpu_node.protocol.run_spec import (
     TOTAL_TOKENS_MAX,
     ClientTool,
     Message,
-    Search,
     ToolName,
 )
 

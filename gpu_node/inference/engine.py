@@ -2,8 +2,9 @@
 
 Each step computes the due prompt chunks one by one, then one token for the whole batch. Sequences enter and leave
 between steps. One that is not generating (its asker runs a tool) has its state parked outside of the batch, where it
-is never written to: forks of a sequence share it. Not here: paging, finding shared prefixes, several devices. Invariants: only the thread touches torch and the scheduler; only
-the asker's event loop touches inboxes; a failed step fails the sequences that were in it, nothing else.
+is never written to: forks of a sequence share it. Not here: paging, finding shared prefixes, several devices.
+Invariants: only the thread touches torch and the scheduler; only the asker's event loop touches inboxes; a failed
+step fails the sequences that were in it, nothing else.
 """
 
 import asyncio
@@ -53,6 +54,10 @@ class _Output:
     ids: tuple[int, ...] = ()
     is_done: bool = False
     error: str | None = None
+
+
+# What a step gave to a sequence: its next id; None where it was only computed; negative where logits were not finite.
+_Next = tuple[SequenceState, int | None]
 
 
 class TorchEngine:
@@ -148,7 +153,7 @@ class TorchEngine:
             logger.exception("a step of the engine failed")
             return self._fail_all(f"{type(error).__name__}: {error}")
 
-    def _prefill(self, chunk: Prefill) -> list[tuple[SequenceState, int | None]]:
+    def _prefill(self, chunk: Prefill) -> list[_Next]:
         """The next id where the last pending one was computed; None where that one is left to the forks."""
         sequence, end = chunk.sequence, chunk.start + chunk.num_tokens
         self._cache.prefill(chunk.slot, start=chunk.start, num_tokens=chunk.num_tokens)
@@ -161,7 +166,7 @@ class TorchEngine:
             return []
         return self._sample([sequence], self._model.head(hidden_1TC[:, -1]))
 
-    def _decode(self) -> list[tuple[SequenceState, int | None]]:
+    def _decode(self) -> list[_Next]:
         """One token for every slot. A slot whose prompt is not computed yet rides along; its row is dropped."""
         running = self._scheduler.running
         due = [slot for slot, sequence in enumerate(running) if sequence.num_pending == 1]
@@ -178,9 +183,7 @@ class TorchEngine:
             logits_BV = logits_BV[due]
         return self._sample([running[slot] for slot in due], logits_BV)
 
-    def _sample(
-        self, sequences: list[SequenceState], logits_BV: torch.Tensor
-    ) -> list[tuple[SequenceState, int | None]]:
+    def _sample(self, sequences: list[SequenceState], logits_BV: torch.Tensor) -> list[_Next]:
         forbidden_BV = self._forbidden.rows([sequence.sampling.forbidden_ids for sequence in sequences])
         uniforms = [sequence.rng.random() if sequence.sampling.temperature > 0 else 0.0 for sequence in sequences]
         ids = sample(logits_BV, forbidden_BV, [sequence.sampling for sequence in sequences], uniforms)

@@ -1,9 +1,9 @@
 """An InferenceBackend that plays written answers: the real face without weights, for tests and for trying a client.
 
 A script maps a question (or a raw completion's prompt) to attempts; each branch of a run plays the next attempt that
-begins with what was played of it so far, from the first one again when they run out. An unknown question plays `otherwise`. Not here: sampling; temperature, seed
-and forbidden ids change nothing. Invariant: what it plays are ids like a model's, so everything above counts,
-parses and stops as it does with weights.
+begins with what was played of it so far, from the first one again when they run out. An unknown question plays
+`otherwise`. Not here: sampling; temperature, seed and forbidden ids change nothing. Invariant: what it plays are ids
+like a model's, so everything above counts, parses and stops as it does with weights.
 """
 
 import asyncio
