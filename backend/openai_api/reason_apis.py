@@ -61,6 +61,7 @@ async def _reason_spec(body: ReasonBody, version: ModelVersion) -> RunSpec:
         max_completion_tokens=body.max_completion_tokens,
         has_tools=bool(body.tool_names),
         verify=body.verify,
+        search=body.search,
     )
     if body.max_total_tokens is not None:
         bound = min(bound, body.max_total_tokens)

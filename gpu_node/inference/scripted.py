@@ -54,15 +54,18 @@ class Script:
     attempts: Mapping[str, list[Attempt]]
     otherwise: list[Attempt] = field(default_factory=lambda: NOT_SCRIPTED)
     seconds_per_token: float = 0.0  # how slow the model pretends to be
+    scores: Mapping[str, float] | None = None  # the critic's, by a sequence's ending; None: there is no critic
 
 
 def script_load(path: Path) -> Script:
-    """Reads `{"answers": {question: [[{"thought"} | {"call", "arguments"} | {"answer"}]]}, "seconds_per_token"}`."""
+    """Reads `{"answers": {question: [[{"thought"} | {"call", "arguments"} | {"answer"}]]}, "seconds_per_token"}`, and
+    `"scores": {ending: score}` of a critic."""
     fields = json.loads(path.read_text(encoding="utf-8"))
     attempts = {question: [_parts(rows) for rows in tries] for question, tries in fields["answers"].items()}
     otherwise = [_parts(rows) for rows in fields["otherwise"]] if "otherwise" in fields else NOT_SCRIPTED
     seconds = float(fields.get("seconds_per_token", 0.0))
-    return Script(attempts=attempts, otherwise=otherwise, seconds_per_token=seconds)
+    scores = fields.get("scores")
+    return Script(attempts=attempts, otherwise=otherwise, seconds_per_token=seconds, scores=scores)
 
 
 def _parts(rows: list[dict[str, Any]]) -> Attempt:
@@ -89,6 +92,23 @@ def byte_tokenizer() -> Tokenizer:
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in SPECIAL_TOKENS])
     return tokenizer
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScriptedCritic:
+    """Scores a sequence by the text that it ends in; the longest written ending counts."""
+
+    tokenizer: Tokenizer
+    endings: Mapping[str, float]
+    otherwise: float = 0.5
+    context_tokens: int = CONTEXT_TOKENS
+
+    async def score(self, ids: list[list[int]]) -> list[float]:
+        texts = [self.tokenizer.decode(sequence, skip_special_tokens=True) for sequence in ids]
+        found = [
+            max((ending for ending in self.endings if text.endswith(ending)), key=len, default="") for text in texts
+        ]
+        return [self.endings.get(ending, self.otherwise) for ending in found]
 
 
 class ScriptedBackend:

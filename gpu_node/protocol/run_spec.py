@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from gpu_node.protocol.frames import PROTOCOL_VERSION, Search, Wire
+from gpu_node.protocol.frames import PROTOCOL_VERSION, Wire
+from gpu_node.protocol.frames import Search as Search  # part of a spec, and of the frame that starts a run
 
 QUESTION_BYTES_MAX = 65_536  # a question above this never fits any shipped context
 MESSAGES_MAX = 256
@@ -70,6 +71,8 @@ class RunSpec(Wire):
             raise ValueError("kind='completion' needs `prompt`")
         if self.kind == "reason" and not self.messages:
             raise ValueError("kind='reason' needs at least one message")
+        if self.client_tools and self.search.is_on:
+            raise ValueError("a search runs the model's own tools only: leave `client_tools` out, or search 'none'")
         if self.kind == "completion" and self.search.is_on:
             raise ValueError("kind='completion' is one continuation: it takes no `search`")
         return self

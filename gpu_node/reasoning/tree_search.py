@@ -131,10 +131,9 @@ async def beam(branches: Branches) -> Events:
         kept, pruned = _survivors(branches, children)
         for event in pruned:
             yield event
-        why_enough = _enough(branches)
-        if why_enough is not None:
+        if _is_accepted(branches):
             for branch in kept:
-                yield branches.prune(branch, why_enough)
+                yield branches.prune(branch, f"the critic accepts the answer of branch {branches.best.id}")
             kept = []
         if not kept or branches.num_affordable == 0:
             break
@@ -172,13 +171,9 @@ def _survivors(branches: Branches, children: list[Branch]) -> tuple[list[Branch]
     return unique[:width], events
 
 
-def _enough(branches: Branches) -> str | None:
-    """Why no more answers need be looked for; None while they do."""
-    best = branches.best
-    if best.is_complete and branches.scorer.verdict(best.score) == "accept":
-        return f"the critic accepts the answer of branch {best.id}"
-    num_answers = sum(branch.is_complete for branch in branches.opened)
-    return f"{num_answers} answers are there" if num_answers >= branches.spec.search.width else None
+def _is_accepted(branches: Branches) -> bool:
+    """The critic accepts an answer that is there: more of the budget would buy nothing."""
+    return branches.best.is_complete and branches.scorer.verdict(branches.best.score) == "accept"
 
 
 @dataclass(eq=False, kw_only=True)
@@ -227,7 +222,7 @@ async def mcts(branches: Branches) -> Events:
             async for event in events:
                 yield event
         branches.check()
-        if not streams or (branches.best.is_complete and branches.scorer.verdict(branches.best.score) == "accept"):
+        if not streams or _is_accepted(branches):
             break
     yield _best_selected(branches)
 

@@ -1439,6 +1439,7 @@ export interface components {
              *     ]
              */
             tools: string[];
+            search?: components["schemas"]["Search"] | null;
             /** @description Made by the client: a repeat is harmless. */
             id?: string | null;
         };
@@ -2186,6 +2187,7 @@ export interface components {
              *     ]
              */
             tools: string[];
+            search?: components["schemas"]["Search"] | null;
         };
         Refund: {
             id?: string;
@@ -2389,6 +2391,13 @@ export interface components {
          * @enum {string}
          */
         ScopesEnum: "inference" | "usage" | "jobs" | "admin";
+        Search: {
+            strategy: components["schemas"]["StrategyEnum"];
+            /** @default 4 */
+            width: number;
+            /** @default 4 */
+            depth: number;
+        };
         Share: {
             right: number;
             n: number;
@@ -2479,6 +2488,16 @@ export interface components {
             num_tokens: number;
             is_answer: boolean;
         };
+        /**
+         * @description * `none` - none
+         *     * `auto` - auto
+         *     * `majority` - majority
+         *     * `best_of_n` - best_of_n
+         *     * `beam` - beam
+         *     * `mcts` - mcts
+         * @enum {string}
+         */
+        StrategyEnum: "none" | "auto" | "majority" | "best_of_n" | "beam" | "mcts";
         Tool: {
             name: string;
             description: string;
