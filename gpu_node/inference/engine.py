@@ -24,7 +24,7 @@ from gpu_node.inference.scheduler import Prefill, Scheduler, SequenceState
 from gpu_node.model.transformer import Transformer
 
 SLOTS_MAX = 16  # sequences computed together; on 2 cores more slots add latency and no tokens a second
-SEQUENCES_MAX = 128  # open at once: running, waiting and parked
+SEQUENCES_MAX = 512  # open at once: running, waiting and parked; 32 runs (the node's) of 16 branches each
 CLOSE_SECONDS = 5.0
 
 logger = logging.getLogger(__name__)

@@ -52,7 +52,7 @@ ToolStatus = Literal["ok", "error", "timeout", "memory", "output_limit", "killed
 
 SearchStrategy = Literal["none", "auto", "majority", "best_of_n", "beam", "mcts"]
 SEARCH_WIDTH_MAX, SEARCH_DEPTH_MAX = 16, 16
-SEARCH_NODES_MAX = 64  # width x depth of a tree: mcts keeps each node's sequence, half of what an engine holds open
+SEARCH_NODES_MAX = 64  # width x depth of a tree: mcts keeps the sequence of each place it may go on from
 
 
 class Search(Wire):

@@ -200,6 +200,13 @@ class _Node:
     def is_tried_out(self, width: int) -> bool:
         return self.num_tried >= width and all(child.is_tried_out(width) for child in self.children)
 
+    def release(self, width: int) -> None:
+        """Frees what the engine holds of places from which no more steps are tried."""
+        if self.num_tried >= width and self.branch is not None:
+            self.branch.close()
+        for child in self.children:
+            child.release(width)
+
     def leaf(self, width: int) -> "_Node":
         """Where to try the next step, downwards by value + c · prior · √N / (1 + n), which is PUCT (Silver et al. 2017,
         "Mastering the game of Go without human knowledge")."""
@@ -222,6 +229,7 @@ async def mcts(branches: Branches) -> Events:
             async for event in events:
                 yield event
         branches.check()
+        root.release(search.width)
         if not streams or _is_accepted(branches):
             break
     yield _best_selected(branches)
