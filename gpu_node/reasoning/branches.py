@@ -100,7 +100,9 @@ class Branches:
     reasoner: Reasoner
     spec: RunSpec
     prompt_ids: list[int]
-    sampling_of: Callable[[int, bool], SamplingParams]  # of a branch's number, and whether it may be the greedy one
+    sampling_of: Callable[
+        [int, bool], SamplingParams
+    ]  # of what its seed is beyond the run's; whether it is a first one
     budget: Budget
     trace: Trace
     scorer: Scorer
@@ -115,15 +117,18 @@ class Branches:
             return 0
         return max(0, self.budget.completion_tokens_free) // BRANCH_TOKENS_MIN
 
-    def open(self, reason: str, *, parent: Branch | None = None, is_first: bool = False) -> Branch:
-        """A branch that begins when it is run. `is_first`: it draws coolest of those that go on from one place."""
+    def open(
+        self, reason: str, *, parent: Branch | None = None, is_first: bool = False, seed_offset: int | None = None
+    ) -> Branch:
+        """A branch that begins when it is run. `is_first`: it draws coolest of those that go on from one place.
+        `seed_offset`: instead of its number, where that depends on which of several comes first."""
         number = len(self.opened)
         branch = Branch(
             id=number,
             parent=parent,
             reason=reason,
             origin=self.root() if parent is None else parent.path,
-            sampling=self.sampling_of(number, is_first),
+            sampling=self.sampling_of(number if seed_offset is None else seed_offset, is_first),
         )
         self.opened.append(branch)
         return branch

@@ -228,14 +228,14 @@ class ReasonRun(_Run):
         if len(branches.opened) > 1:
             yield branches.select(branches.best, "the critic's best score")
 
-    def _sampling_of(self, branch_id: int, is_first: bool) -> SamplingParams:
+    def _sampling_of(self, seed_offset: int, is_first: bool) -> SamplingParams:
         special = self.orchestrator.reasoner.special
         forbidden = set(special.never_sampled)
         if not self.spec.tools and not self.spec.client_tools:
             forbidden |= {special.tool_call, special.tool_name, special.tool_args, special.tool_call_end}
         return self._sampling(
             temperature=self.spec.temperature if is_first else max(self.spec.temperature, BRANCH_TEMPERATURE),
-            seed=self._seed + branch_id,
+            seed=self._seed + seed_offset,
             forbidden_ids=frozenset(forbidden),
         )
 

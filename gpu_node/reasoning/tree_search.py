@@ -25,6 +25,7 @@ BEAM_CHILDREN = 2  # of each branch that is kept: the least that lets the critic
 # PUCT's weight of what has been tried little, against values in 0..1 (Silver et al. 2017 use 1 to 5 with values in
 # -1..1); a small one, because a simulation is a whole answer and there are few of them.
 EXPLORATION = 1.0
+ROLLOUT_SEEDS = 1_000  # rollouts draw by their step's number beyond this, above any branch's own
 
 Events = AsyncGenerator[RunEvent, None]
 
@@ -257,7 +258,7 @@ async def _simulated(branches: Branches, leaf: _Node, child: Branch) -> Events:
     elif child.is_growing:
         node = _Node(branch=child, parent=leaf, prior=child.score or 0.0, num_visits=1)
         leaf.children.append(node)
-        rollout = branches.open("rollout", parent=child, is_first=True)
+        rollout = branches.open("rollout", parent=child, is_first=True, seed_offset=ROLLOUT_SEEDS + child.id)
         async with aclosing(branches.run_told(rollout)) as events:
             async for event in events:
                 yield event

@@ -4,11 +4,13 @@ import asyncio
 import itertools
 import random
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 from pydantic import ValidationError
 
-from gpu_node.inference.backend import EngineFailed
+from gpu_node.inference.backend import EngineFailed, SamplingParams
+from gpu_node.inference.engine import TorchEngine
 from gpu_node.inference.scripted import Answer, Attempt, Call, ScriptedSequence, Thought
 from gpu_node.protocol.frames import (
     BranchClose,
@@ -29,6 +31,7 @@ from gpu_node.protocol.frames import (
 from gpu_node.protocol.run_spec import RunSpec
 from gpu_node.reasoning.orchestrator import RunRefused
 from tests.gpu_node.scripted_node import SOLVE, Cast, cast, spec
+from tests.gpu_node.tiny_model import CONFIG, generated, tiny_model
 
 CALL = Call("symbolic_math", SOLVE)
 TREE: list[Attempt] = [
@@ -287,3 +290,28 @@ async def test_a_run_fails_when_all_its_branches_did(failing: list[int]):
     with pytest.raises(EngineFailed, match="no finite logits"):
         async for _ in prepared.events():
             pass
+
+
+@pytest.mark.parametrize("strategy", ["majority", "beam", "mcts"])
+async def test_over_the_torch_engine_a_seed_repeats_the_search(strategy: str):
+    """Random weights that say random bytes: nothing is asked of the answers, all of the counting and the draws."""
+    said = []
+    for beside in (0, 2):  # what else runs changes nothing
+        engine = TorchEngine(tiny_model(config=replace(CONFIG, context_tokens=80)), slots_max=6)
+        cast_ = cast(answers=ANSWERS)
+        reasoner = replace(cast_.orchestrator.reasoner, backend=engine)
+        crowd = [engine.open([30 + number] * 20, SamplingParams()) for number in range(beside)]
+        tasks = [asyncio.create_task(generated(sequence, num_new=50)) for sequence in crowd]
+        spec_ = spec("x?", search=search(strategy, 3, 2), temperature=1.0, seed=7)
+        prepared = replace(cast_.orchestrator, reasoner=reasoner).prepare(spec_)
+        pairs = [pair async for pair in prepared.events()]
+        made = engine.num_generated
+        await asyncio.gather(*tasks)
+        for sequence in crowd:
+            sequence.close()
+        assert engine.num_open == 0
+        assert made - 50 * beside <= pairs[-1][1].completion_tokens <= made
+        said.append(sorted(event.text for event, _ in pairs if isinstance(event, StepClose)))
+        engine.close()
+    assert said[0] == said[1]
+    assert len(set(said[0])) > 2, "the branches drew alike"
