@@ -16,6 +16,7 @@ from backend.model_registry.services import model_resolve, nodes_for, snapshot_r
 from backend.runs.admission import advance_begin, prompt_bound_tokens, run_admit, run_bound_tokens
 from backend.runs.models import Run
 from backend.runs.services import RunRequest
+from gpu_node.protocol.frames import Search
 from gpu_node.protocol.run_spec import QUESTION_BYTES_MAX, Message, RunSpec, ToolName
 
 TITLE_CHARS_MAX = 80
@@ -29,6 +30,7 @@ class Question:
     verify: bool
     model: str | None
     tools: tuple[ToolName, ...]
+    search: Search
 
 
 def _run_request(*, conversation_id: str, question: Question, version: ModelVersion) -> RunRequest:
@@ -43,12 +45,14 @@ def _run_request(*, conversation_id: str, question: Question, version: ModelVers
         max_completion_tokens=None,
         has_tools=bool(tools),
         verify=question.verify,
+        search=question.search,
     )
     spec = RunSpec(
         model=version.name,
         messages=[Message(role="user", content=question.text)],
         tools=list(tools),
         verify=question.verify,
+        search=question.search,
         max_total_tokens=bound,
     )
     return RunRequest(surface=Run.Surface.ASK, question=question.text, spec=spec, conversation_id=conversation_id)

@@ -35,11 +35,16 @@ def ask(
     model: Annotated[str | None, typer.Option(help="default: the server's")] = None,
     tools: Annotated[bool, typer.Option(help="let the model call Python, SymPy and Z3")] = True,
     verify: Annotated[bool, typer.Option(help="let the critic check the answer")] = True,
+    search: Annotated[str, typer.Option(help="none, auto, majority, best_of_n, beam or mcts")] = "none",
+    width: Annotated[int, typer.Option(help="answers of a search, or the branches that a beam keeps")] = 4,
+    depth: Annotated[int, typer.Option(help="steps of a beam, rounds of mcts")] = 4,
     as_json: AsJson = False,
 ) -> None:
     """Ask a question and watch the model reason."""
     text = sys.stdin.read() if question == "-" else question
     body: dict[str, Any] = {"question": text, "allow_tools": tools, "verify": verify}
+    if search != "none":
+        body["search"] = {"strategy": search, "width": width, "depth": depth}
     if model:
         body["model"] = model
     printer, status = TracePrinter(console), "failed"

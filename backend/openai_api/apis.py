@@ -1,6 +1,6 @@
 """`POST /v1/chat/completions` and `POST /v1/completions`: a run each, told in OpenAI's shapes.
 
-chat: orchestrated, tools on, critic off; `{"svend": {"tools", "verify"}}` changes that. completions: the raw
+chat: orchestrated, tools on, critic off; `{"svend": {"tools", "verify", "search"}}` changes that. completions: the raw
 continuation of a prompt, nothing around it. Server-side tools never surface as `tool_calls`.
 """
 
@@ -21,8 +21,9 @@ from backend.openai_api.running import (
 )
 from backend.runs.admission import prompt_bound_tokens, run_bound_tokens
 from backend.runs.models import Run
+from gpu_node.protocol.frames import Search
 from gpu_node.protocol.projector import ChatChunks, TextChunks, chat_completion, text_completion
-from gpu_node.protocol.run_spec import RunSpec, Search
+from gpu_node.protocol.run_spec import RunSpec
 
 
 @v1_view("inference", methods=("POST",))
@@ -38,7 +39,7 @@ async def chat_completions(request: Request) -> HttpResponseBase:
             run_id=run_id,
             created=created,
             include_usage=body.include_usage,
-            is_answer_held=spec.verify,
+            is_answer_held=spec.is_answer_held,
             model=version.name,
         )
         return await stream_response(request, admitted, chunk_feed(admitted, chunks.feed))
@@ -57,6 +58,7 @@ def _chat_spec(body: ChatBody, version: ModelVersion) -> RunSpec:
         max_completion_tokens=body.completion_limit,
         has_tools=bool(body.svend.tool_names),
         verify=body.svend.verify,
+        search=body.svend.search,
     )
     return RunSpec(
         model=version.name,
@@ -96,7 +98,6 @@ async def completions(request: Request) -> HttpResponseBase:
             context_tokens=version.context_tokens,
             max_completion_tokens=limit,
             has_tools=False,
-            verify=False,
         ),
         max_completion_tokens=limit,
         temperature=body.temperature or 0.0,

@@ -31,8 +31,9 @@ from backend.runs.cancel import run_cancel
 from backend.runs.live import LoggedFrame
 from backend.runs.models import Run
 from backend.runs.services import frames_read, run_get
+from gpu_node.protocol.frames import Search
 from gpu_node.protocol.projector import RunProjection, reason_run
-from gpu_node.protocol.run_spec import Message, RunSpec, Search
+from gpu_node.protocol.run_spec import Message, RunSpec
 
 
 @v1_view("inference", methods=("POST",), is_openai_shaped=False)
@@ -60,6 +61,7 @@ async def _reason_spec(body: ReasonBody, version: ModelVersion) -> RunSpec:
         max_completion_tokens=body.max_completion_tokens,
         has_tools=bool(body.tool_names),
         verify=body.verify,
+        search=body.search,
     )
     if body.max_total_tokens is not None:
         bound = min(bound, body.max_total_tokens)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from backend.core.errors import ApplicationError
+from gpu_node.protocol.frames import Search
 from gpu_node.protocol.run_spec import (
     BUILT_IN_TOOLS,
     MESSAGES_MAX,
@@ -17,7 +18,6 @@ from gpu_node.protocol.run_spec import (
     TOTAL_TOKENS_MAX,
     ClientTool,
     Message,
-    Search,
     ToolName,
 )
 
@@ -145,7 +145,10 @@ class ChatBody(OpenAiBody):
             raise Unsupported("Only response_format {'type': 'text'} is supported.", param="response_format")
         if self.tool_choice not in (None, "auto", "none"):
             raise Unsupported("tool_choice can be 'auto' or 'none': a call cannot be forced.", param="tool_choice")
-        search_check(self.svend.search, "svend.search.strategy")
+        if self.tools and self.svend.search is not None and self.svend.search.is_on:
+            raise Unsupported(
+                "A search runs the model's own tools only: leave `tools` out, or search 'none'.", param="svend.search"
+            )
 
     def wire_messages(self) -> list[Message]:
         """The messages as the node takes them. Raises ApplicationError, naming the message."""
@@ -241,15 +244,9 @@ class ReasonBody(Sampled):
         return list(BUILT_IN_TOOLS) if self.tools is None else self.tools
 
     def check(self) -> None:
-        search_check(self.search, "search.strategy")
         if self.background and self.stream:
             raise ApplicationError(
                 "A background run is not streamed by its own request: GET /v1/reason/{id}/events streams it.",
                 code="invalid_value",
                 param="stream",
             )
-
-
-def search_check(search: Search | None, param: str) -> None:
-    if search is not None and search.strategy not in ("none", "auto"):
-        raise Unsupported(f"The search strategy {search.strategy!r} is not supported yet.", param=param)

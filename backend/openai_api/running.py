@@ -167,6 +167,8 @@ def failure_error(admitted: Admitted, code: str, message: str) -> ApplicationErr
                 price_nano_usd_per_token=run.price_nano_usd_per_token,
             )
         return ApplicationError(message, code="context_length_exceeded", param="messages")
+    if code == "no_critic":
+        return ApplicationError(message, code=code, param="search.strategy")
     if code == "invalid_spec":
         return ApplicationError(message, code="invalid_value")
     if code in PASSING_CODES:

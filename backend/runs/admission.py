@@ -1,7 +1,8 @@
 """Letting a question in: how much it may cost at most, rate limits, then hold and run; and starting its advance.
 
 The same for every door (/v1, /api). The bound follows from what the node can do: an attempt never leaves the
-model's context, and a rejected answer is tried again a few times.
+model's context, and a rejected answer is tried again a few times. A search gets as many contexts as it may make
+answers: that is its budget, which the node does not pass whatever the tree looks like.
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from backend.metering.limits import limits_settle, limits_take
 from backend.runs.advance import advance_spawn
 from backend.runs.models import Run
 from backend.runs.services import RunRequest, run_create
+from gpu_node.protocol.frames import Search
+from gpu_node.protocol.run_spec import TOTAL_TOKENS_MAX
 
 # A verified run may answer this often (the node's RETRIES_MAX and the first).
 VERIFIED_ATTEMPTS_MAX = 4
@@ -30,10 +33,19 @@ def prompt_bound_tokens(*, num_bytes: int, num_messages: int) -> int:
 
 
 def run_bound_tokens(
-    *, prompt_bound: int, context_tokens: int, max_completion_tokens: int | None, has_tools: bool, verify: bool
+    *,
+    prompt_bound: int,
+    context_tokens: int,
+    max_completion_tokens: int | None,
+    has_tools: bool,
+    verify: bool = False,
+    search: Search | None = None,
 ) -> int:
-    """At most this many tokens can the run use, prompt, tool results and generated together."""
-    room = context_tokens * (VERIFIED_ATTEMPTS_MAX if verify else 1)
+    """At most this many tokens may the run use, prompt, tool results and generated together."""
+    num_answers = VERIFIED_ATTEMPTS_MAX if verify else 1
+    if search is not None and search.is_on:
+        num_answers = search.answers_max
+    room = min(context_tokens * num_answers, TOTAL_TOKENS_MAX)
     if has_tools or max_completion_tokens is None:
         return room  # tool results may fill whatever the context leaves
     return min(room, min(prompt_bound, context_tokens) + max_completion_tokens)

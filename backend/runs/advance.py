@@ -51,7 +51,7 @@ RETRY_SECONDS_MAX = 2.0
 
 # The node's refusals that may heal by waiting, or elsewhere.
 REFUSALS_TO_RETRY = frozenset({"busy", "stopping", "disk_error", "draining"})
-REFUSALS_TO_MOVE = REFUSALS_TO_RETRY | {"model_not_loaded"}
+REFUSALS_TO_MOVE = REFUSALS_TO_RETRY | {"model_not_loaded", "no_critic"}
 # A node's failures, before a run's first token, that another node need not share.
 FAILURES_TO_MOVE = frozenset(
     {"node_restarted", "engine_error", "internal_error", "disk_error", "busy", "stopping", "model_not_loaded"}

@@ -1,13 +1,23 @@
 """The tokens a run made in each branch of its search, from its log. Runs of one branch are left out.
 
-A branch's tokens are those of its steps, as the node counted each when it closed. What belongs to no step (special
-tokens around them, a step cut off by the end) is in the run's sum and in no branch. Reads only.
+A branch's tokens are those that the node counted in it, its tools' results too: with the prompt they are the run's.
+Reads only.
 """
 
 from typing import Any
 
 from backend.runs.models import Run, TraceEvent
-from gpu_node.protocol.frames import BranchOpen, Frame, RunFinished, StepClose, StepOpen, frame_parse
+from gpu_node.protocol.branches import BranchTree
+from gpu_node.protocol.frames import (
+    BranchClose,
+    BranchOpen,
+    BranchPrune,
+    BranchScore,
+    BranchSelect,
+    Frame,
+    RunFinished,
+    frame_parse,
+)
 
 
 def branches_of_runs(*, account_id: str, run_ids: list[str]) -> dict[str, list[dict[str, Any]]]:
@@ -26,23 +36,20 @@ def branches_of_runs(*, account_id: str, run_ids: list[str]) -> dict[str, list[d
 
 def branches_of_log(frames: list[Frame]) -> list[dict[str, Any]]:
     """The branches of one log, by number. Pure."""
-    tokens: dict[int, int] = {0: 0}
-    branch_of_step: dict[int, int] = {}
-    answer = 0
+    tree, answer = BranchTree(), 0
     for frame in frames:
         match frame.event:
-            case BranchOpen(branch_id=branch_id):
-                tokens.setdefault(branch_id, 0)
-            case StepOpen(step_id=step_id, branch_id=branch_id):
-                branch_of_step[step_id] = branch_id
-            case StepClose(step_id=step_id, num_tokens=num_tokens):
-                branch_id = branch_of_step.get(step_id, 0)
-                tokens[branch_id] = tokens.get(branch_id, 0) + num_tokens
+            case BranchOpen() | BranchScore() | BranchClose() | BranchPrune() | BranchSelect() as event:
+                tree.apply(event)
             case RunFinished(branch_id=branch_id):
                 answer = branch_id
             case _:
                 pass
     return [
-        {"branch_id": branch_id, "num_tokens": num_tokens, "is_answer": branch_id == answer}
-        for branch_id, num_tokens in sorted(tokens.items())
+        {
+            "branch_id": branch.id,
+            "num_tokens": 0 if branch.usage is None else branch.usage.total_tokens,
+            "is_answer": branch.id == answer,
+        }
+        for branch in sorted(tree.branches.values(), key=lambda branch: branch.id)
     ]

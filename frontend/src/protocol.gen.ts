@@ -12,6 +12,7 @@ export type RunEvent =
   | VerifierScore
   | BranchOpen
   | BranchScore
+  | BranchClose
   | BranchPrune
   | BranchSelect
   | BudgetFrame
@@ -45,6 +46,14 @@ export interface Alert {
   kind: "non_finite" | "spike" | "stall";
   step: number;
   message: string;
+}
+
+export interface BranchClose {
+  type: "branch.close";
+  branch_id: number;
+  finish_reason: "stop" | "length" | "budget" | "cancelled" | "tool_calls" | null;
+  problem: string | null;
+  usage: Usage;
 }
 
 export interface BranchOpen {
@@ -335,6 +344,7 @@ export interface RunStarted {
   backend: string;
   fence_tier: string;
   max_total_tokens: number;
+  search?: Search | null;
 }
 
 export interface RunningJob {
@@ -342,6 +352,12 @@ export interface RunningJob {
   epoch: number;
   state: "preparing" | "running" | "paused" | "stopping";
   step: number;
+}
+
+export interface Search {
+  strategy: "none" | "auto" | "majority" | "best_of_n" | "beam" | "mcts";
+  width: number;
+  depth: number;
 }
 
 export interface SignedManifest {

@@ -1,7 +1,8 @@
 """What the reasoning layer needs of an inference engine, without torch.
 
 An engine opens sequences of token ids, continues them and takes forced ids (a tool's result) in between.
-A sequence that nobody generates from holds no place in the running batch, but keeps what was computed.
+A sequence that nobody generates from holds no place in the running batch, but keeps what was computed; others may
+be forked from it, which is how the branches of a search share what they have in common.
 Not here: text (the engine sees ids only), budgets, tools. Invariant: every id that `generate` yields was
 sampled by the model, once, and is handed over once: the counters that are billed are counted on them.
 """
@@ -45,6 +46,15 @@ class Sequence(Protocol):
 
     def extend(self, ids: list[int]) -> None:
         """Appends forced ids; they are computed with the next `generate`. Raises ContextExceeded."""
+        ...
+
+    async def fork(self, sampling: SamplingParams) -> "Sequence":
+        """A new sequence that goes on from the same ids with draws of its own; this one stays as it is.
+
+        What is computed of the ids is shared, and what is not yet (a fresh prompt, forced ids) is computed once, here,
+        so that no fork pays for it. Not while `generate` runs. An engine that finds prefixes by itself (vLLM's prefix
+        caching) may open a new sequence with the same ids instead. Raises EngineBusy and EngineFailed.
+        """
         ...
 
     def close(self) -> None:

@@ -1,9 +1,10 @@
 """The torch engine: continuous batching over slots of one KV cache, in one background thread.
 
 Each step computes the due prompt chunks one by one, then one token for the whole batch. Sequences enter and leave
-between steps. One that is not generating (its asker runs a tool) has its state parked outside of the batch. Not
-here: paging, prefix sharing, several devices. Invariants: only the thread touches torch and the scheduler; only
-the asker's event loop touches inboxes; a failed step fails the sequences that were in it, nothing else.
+between steps. One that is not generating (its asker runs a tool) has its state parked outside of the batch, where it
+is never written to: forks of a sequence share it. Not here: paging, finding shared prefixes, several devices.
+Invariants: only the thread touches torch and the scheduler; only the asker's event loop touches inboxes; a failed
+step fails the sequences that were in it, nothing else.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import logging
 import queue
 import threading
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 
 import torch
@@ -22,7 +24,7 @@ from gpu_node.inference.scheduler import Prefill, Scheduler, SequenceState
 from gpu_node.model.transformer import Transformer
 
 SLOTS_MAX = 16  # sequences computed together; on 2 cores more slots add latency and no tokens a second
-SEQUENCES_MAX = 128  # open at once: running, waiting and parked
+SEQUENCES_MAX = 512  # open at once: running, waiting and parked; 32 runs (the node's) of 16 branches each
 CLOSE_SECONDS = 5.0
 
 logger = logging.getLogger(__name__)
@@ -32,7 +34,7 @@ logger = logging.getLogger(__name__)
 class _Start:
     sequence: "EngineSequence"
     stop_ids: frozenset[int]
-    max_new_tokens: int
+    max_new_tokens: int  # 0: only compute what is pending, up to the last id
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,10 @@ class _Output:
     ids: tuple[int, ...] = ()
     is_done: bool = False
     error: str | None = None
+
+
+# What a step gave to a sequence: its next id; None where it was only computed; negative where logits were not finite.
+_Next = tuple[SequenceState, int | None]
 
 
 class TorchEngine:
@@ -86,10 +92,14 @@ class TorchEngine:
     def open(self, prompt_ids: list[int], sampling: SamplingParams) -> "EngineSequence":
         if not prompt_ids or len(prompt_ids) >= self.context_tokens:
             raise ContextExceeded(f"the prompt has {len(prompt_ids)} tokens; the context is {self.context_tokens}")
+        return self.adopt(SequenceState(ids=list(prompt_ids), sampling=sampling))
+
+    def adopt(self, state: SequenceState) -> "EngineSequence":
+        """Raises EngineBusy."""
         if self.num_open >= self._sequences_max:
             raise EngineBusy(f"the engine has {self.num_open} open sequences")
         self.num_open += 1
-        return EngineSequence(self, SequenceState(ids=list(prompt_ids), sampling=sampling))
+        return EngineSequence(self, state)
 
     def close(self) -> None:
         """Ends the thread; what is running fails."""
@@ -121,6 +131,7 @@ class TorchEngine:
                 case _Start():
                     state = command.sequence.state
                     state.stop_ids, state.num_new_left = command.stop_ids, command.max_new_tokens
+                    state.is_only_computed = command.max_new_tokens == 0
                     self._owners[state] = command.sequence
                     self._scheduler.add(state)
                 case _Drop():
@@ -142,17 +153,20 @@ class TorchEngine:
             logger.exception("a step of the engine failed")
             return self._fail_all(f"{type(error).__name__}: {error}")
 
-    def _prefill(self, chunk: Prefill) -> list[tuple[SequenceState, int]]:
+    def _prefill(self, chunk: Prefill) -> list[_Next]:
+        """The next id where the last pending one was computed; None where that one is left to the forks."""
         sequence, end = chunk.sequence, chunk.start + chunk.num_tokens
         self._cache.prefill(chunk.slot, start=chunk.start, num_tokens=chunk.num_tokens)
         ids_1T = torch.tensor([sequence.ids[chunk.start : end]])
         hidden_1TC = self._model.hidden(ids_1T, cache=self._cache, positions_BT=torch.arange(chunk.start, end)[None])
         sequence.num_cached = end
+        if sequence.is_only_computed and sequence.num_due == 0:
+            return [(sequence, None)]
         if not chunk.is_last:
             return []
         return self._sample([sequence], self._model.head(hidden_1TC[:, -1]))
 
-    def _decode(self) -> list[tuple[SequenceState, int]]:
+    def _decode(self) -> list[_Next]:
         """One token for every slot. A slot whose prompt is not computed yet rides along; its row is dropped."""
         running = self._scheduler.running
         due = [slot for slot, sequence in enumerate(running) if sequence.num_pending == 1]
@@ -169,14 +183,17 @@ class TorchEngine:
             logits_BV = logits_BV[due]
         return self._sample([running[slot] for slot in due], logits_BV)
 
-    def _sample(self, sequences: list[SequenceState], logits_BV: torch.Tensor) -> list[tuple[SequenceState, int]]:
+    def _sample(self, sequences: list[SequenceState], logits_BV: torch.Tensor) -> list[_Next]:
         forbidden_BV = self._forbidden.rows([sequence.sampling.forbidden_ids for sequence in sequences])
         uniforms = [sequence.rng.random() if sequence.sampling.temperature > 0 else 0.0 for sequence in sequences]
         ids = sample(logits_BV, forbidden_BV, [sequence.sampling for sequence in sequences], uniforms)
         return list(zip(sequences, ids, strict=True))
 
-    def _advance(self, sequence: SequenceState, token_id: int) -> _Output:
+    def _advance(self, sequence: SequenceState, token_id: int | None) -> _Output:
         owner = self._owners[sequence]
+        if token_id is None:
+            self._leave(sequence, is_kept=True)
+            return _Output(owner, is_done=True)
         if token_id < 0:
             self._leave(sequence, is_kept=False)
             return _Output(owner, is_done=True, error="the model gave no finite logits")
@@ -238,11 +255,23 @@ class EngineSequence:
         self._is_closed = False
 
     async def generate(self, *, stop_ids: frozenset[int], max_new_tokens: int) -> AsyncGenerator[list[int], None]:
+        max_new_tokens = min(max_new_tokens, self._engine.context_tokens - len(self.state.ids))
+        if max_new_tokens > 0:
+            async with aclosing(self._computed(stop_ids, max_new_tokens)) as chunks:
+                async for ids in chunks:
+                    yield ids
+
+    async def fork(self, sampling: SamplingParams) -> "EngineSequence":
+        if self.state.num_pending > 1:
+            async for _ in self._computed(frozenset(), 0):
+                raise AssertionError("an id came of computing only")
+        state = SequenceState(ids=list(self.state.ids), sampling=sampling)
+        state.num_cached, state.parked = self.state.num_cached, self.state.parked
+        return self._engine.adopt(state)
+
+    async def _computed(self, stop_ids: frozenset[int], max_new_tokens: int) -> AsyncGenerator[list[int], None]:
         assert self._is_done, "the sequence is generating already"
         assert not self._is_closed, "the sequence is closed"
-        max_new_tokens = min(max_new_tokens, self._engine.context_tokens - len(self.state.ids))
-        if max_new_tokens <= 0:
-            return
         self.loop, self._is_done = asyncio.get_running_loop(), False
         self._engine.command(_Start(self, stop_ids, max_new_tokens))
         try:

@@ -25,6 +25,7 @@ class SequenceState:
     parked: Any = None  # the cache's copy of what was computed, while it is outside of the batch
     stop_ids: frozenset[int] = frozenset()
     num_new_left: int = 0
+    is_only_computed: bool = False  # up to its last id, which gives the next one to each that is forked from here
     rng: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
@@ -34,6 +35,11 @@ class SequenceState:
     def num_pending(self) -> int:
         """Ids that are not computed yet; the last one computed gives the next id."""
         return len(self.ids) - self.num_cached
+
+    @property
+    def num_due(self) -> int:
+        """How many of the pending ids are to be computed now."""
+        return self.num_pending - self.is_only_computed
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,7 @@ class Scheduler:
     def add(self, sequence: SequenceState) -> None:
         assert sequence not in self.running, "the sequence is running already"
         assert sequence not in self.waiting, "the sequence is waiting already"
-        assert sequence.num_pending > 0, "nothing to compute"
+        assert sequence.num_due > 0, "nothing to compute"
         self.waiting.append(sequence)
 
     def admit(self) -> list[tuple[int, SequenceState]]:
@@ -86,7 +92,7 @@ class Scheduler:
         chunks, num_left = [], PREFILL_TOKENS_MAX
         for slot, sequence in enumerate(self.running):
             if sequence.num_pending > 1 and num_left > 0:
-                num_tokens = min(sequence.num_pending, num_left)
+                num_tokens = min(sequence.num_due, num_left)
                 num_left -= num_tokens
                 chunks.append(Prefill(sequence, slot, sequence.num_cached, num_tokens))
         return chunks

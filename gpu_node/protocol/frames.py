@@ -9,9 +9,9 @@ Not here: job frames (they join with the job queue), and how frames become OpenA
 
 import json
 import zlib
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, assert_never
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 PROTOCOL_VERSION: Final = 1
 
@@ -50,12 +50,58 @@ FinishReason = Literal["stop", "length", "budget", "cancelled", "tool_calls"]
 ToolStatus = Literal["ok", "error", "timeout", "memory", "output_limit", "killed", "busy", "unavailable"]
 
 
+SearchStrategy = Literal["none", "auto", "majority", "best_of_n", "beam", "mcts"]
+SEARCH_WIDTH_MAX, SEARCH_DEPTH_MAX = 16, 16
+SEARCH_NODES_MAX = 64  # width x depth of a tree: mcts keeps the sequence of each place it may go on from
+
+
+class Search(Wire):
+    """How a run looks for its answer. `width`: answers of majority, best_of_n and auto, the branches that a beam keeps,
+    the children of an mcts node. `depth`: steps of a beam, rounds of mcts; the others have none."""
+
+    strategy: SearchStrategy = "none"
+    width: int = Field(default=4, ge=1, le=SEARCH_WIDTH_MAX)
+    depth: int = Field(default=4, ge=1, le=SEARCH_DEPTH_MAX)
+
+    @model_validator(mode="after")
+    def _tree_is_bounded(self) -> "Search":
+        if self.strategy in ("beam", "mcts") and self.width * self.depth > SEARCH_NODES_MAX:
+            raise ValueError(
+                f"width {self.width} x depth {self.depth} is {self.width * self.depth} branches; "
+                f"{self.strategy} may have at most {SEARCH_NODES_MAX}: make it narrower or less deep"
+            )
+        return self
+
+    @property
+    def is_on(self) -> bool:
+        return self.strategy != "none"
+
+    @property
+    def answers_max(self) -> int:
+        """At most about this many answers' tokens does the search make: what its budget is reckoned by."""
+        match self.strategy:
+            case "none":
+                return 1
+            case "auto" | "majority" | "best_of_n":
+                return self.width
+            case "beam":
+                return 2 * self.width
+            case "mcts":
+                return self.width * self.depth
+            case _:
+                assert_never(self.strategy)
+
+
 class RunStarted(Wire):
     type: Literal["run.started"] = "run.started"
     model: str  # the real version's name, never an alias
     backend: str  # which InferenceBackend: "torch" or "vllm"
     fence_tier: str
     max_total_tokens: int
+    # Left out of a run that does not search, so that frames written before there was one keep their CRC.
+    search: Search | None = Field(
+        default=None, exclude_if=lambda search: search is None, json_schema_extra={"optional": True}
+    )
 
 
 class StepOpen(Wire):
@@ -126,26 +172,53 @@ class VerifierScore(Wire):
 
 
 class BranchOpen(Wire):
+    """A branch begins. Its steps follow those of `parent_id`, up to where that one had come; None: the prompt.
+
+    The branches of a run at work at the same time send their steps interleaved. Branch 0 of a run that does not search
+    has no such frame.
+    """
+
     type: Literal["branch.open"] = "branch.open"
-    branch_id: int
+    branch_id: int  # from 0, unique in the run
     parent_id: int | None
-    reason: str  # "retry after a rejected answer", "beam", ...
+    reason: str  # in words: "beam step 2", "retry after a rejected answer", ...
 
 
 class BranchScore(Wire):
+    """What the critic gives the branch as it stands: its last step, or its answer."""
+
     type: Literal["branch.score"] = "branch.score"
     branch_id: int
     score: float = Field(ge=0, le=1)
+    usage: Usage  # of this branch alone
+
+
+class BranchClose(Wire):
+    """No more tokens are made in this branch, though others may go on from it. Sent once for each branch of a run that
+    searches or is verified, before the run's end.
+
+    `usage` is this branch's alone, without its parent's: the sum over a run's branches is the run's, less its prompt.
+    Only `reasoning_tokens` do not add up: a lost branch's answer is reasoning in the run.
+    """
+
+    type: Literal["branch.close"] = "branch.close"
+    branch_id: int
+    finish_reason: FinishReason | None  # None: it ended at a step, without an answer
+    problem: str | None  # what failed, where it was our fault
     usage: Usage
 
 
 class BranchPrune(Wire):
+    """The search gives the branch up."""
+
     type: Literal["branch.prune"] = "branch.prune"
     branch_id: int
     reason: str
 
 
 class BranchSelect(Wire):
+    """The run's answer is this branch's, which ends the search."""
+
     type: Literal["branch.select"] = "branch.select"
     branch_id: int
     reason: str
@@ -197,6 +270,7 @@ RunEvent = Annotated[
     | VerifierScore
     | BranchOpen
     | BranchScore
+    | BranchClose
     | BranchPrune
     | BranchSelect
     | BudgetFrame

@@ -6,14 +6,17 @@ Used by the backend and by the node's stand-alone routes, so that both say the s
 
 Not here: HTTP, money, authentication, clocks. Invariants: the streamed content equals the non-streamed answer;
 server-side tools never become `tool_calls` (every agent client would try to run them), they are told as
-reasoning; no chunk has empty `choices` but the usage chunk; no chunk holds both reasoning and content.
+reasoning; no chunk has empty `choices` but the usage chunk; no chunk holds both reasoning and content; what was
+streamed is never taken back: a search's reasoning and answer are those of the branch that it selects, told at its end.
 """
 
 import json
 from dataclasses import dataclass, field
 from typing import Any, Literal, assert_never
 
+from gpu_node.protocol.branches import BranchTree
 from gpu_node.protocol.frames import (
+    BranchClose,
     BranchOpen,
     BranchPrune,
     BranchScore,
@@ -25,6 +28,7 @@ from gpu_node.protocol.frames import (
     RunFailed,
     RunFinished,
     RunStarted,
+    Search,
     StepClose,
     StepDelta,
     StepOpen,
@@ -78,6 +82,8 @@ class RunProjection:
     finish_reason: FinishReason | None = None
     client_tool_calls: list[ClientToolCall] = field(default_factory=list)
     branch_id: int = 0
+    search: Search | None = None  # None: the run does not search
+    tree: BranchTree = field(default_factory=BranchTree)
     error_code: str | None = None
     error_message: str | None = None
     last_seq: int = 0
@@ -88,8 +94,15 @@ class RunProjection:
 
     @property
     def reasoning(self) -> str:
-        """Everything before the answer, tools told as text: what the chunks' reasoning deltas add up to."""
-        return "".join(_reasoning_text(step) for step in self.steps)
+        """Everything before the answer, tools told as text: what the chunks' reasoning deltas add up to.
+
+        Of a search, the chosen branch's path only: its branches came interleaved.
+        """
+        steps = self.steps
+        if self.search is not None:
+            path = self.tree.path(self.branch_id)
+            steps = [step for branch_id in path for step in self.steps if step.branch_id == branch_id]
+        return "".join(_reasoning_text(step) for step in steps)
 
     def apply(self, frame: Frame) -> None:
         """Folds the next frame in; one already applied is ignored.
@@ -109,7 +122,7 @@ class RunProjection:
         match frame.event:
             case RunStarted() as event:
                 self.status, self.model, self.backend = "running", event.model, event.backend
-                self.max_total_tokens = event.max_total_tokens
+                self.max_total_tokens, self.search = event.max_total_tokens, event.search
             case StepOpen() as event:
                 self.steps.append(Step(kind=event.kind, id=event.step_id, branch_id=event.branch_id))
             case StepDelta() as event:
@@ -125,8 +138,10 @@ class RunProjection:
                 self._apply_finished(event)
             case RunFailed() as event:
                 self.status, self.error_code, self.error_message = "failed", event.code, event.message
-            case BranchOpen() | BranchScore() | BranchPrune() | BranchSelect() | BudgetFrame():
-                pass  # the page draws these from the frames; no OpenAI shape has a place for them
+            case BranchOpen() | BranchScore() | BranchClose() | BranchPrune() | BranchSelect() as event:
+                self.tree.apply(event)
+            case BudgetFrame():
+                pass  # the page draws it from the frames; no OpenAI shape has a place for it
             case _:
                 assert_never(frame.event)
 
@@ -287,6 +302,12 @@ def _tool_object(step: Step) -> Json:
     }
 
 
+def _search_object(projection: RunProjection) -> Json | None:
+    if projection.search is None:
+        return None
+    return {**projection.search.model_dump(), "branches": projection.tree.objects()}
+
+
 def reason_run(projection: RunProjection, *, run_id: str, model: str) -> Json:
     """The run as a `reason.run`; who knows money adds `cost_nano_usd` to it."""
     error = None
@@ -302,6 +323,7 @@ def reason_run(projection: RunProjection, *, run_id: str, model: str) -> Json:
         "steps": [_step_object(step) for step in projection.steps],
         "tool_calls": [_tool_object(step) for step in projection.steps if step.kind == "tool"],
         "verification": {"verdict": projection.verdict, "score": projection.score},
+        "search": _search_object(projection),
         "usage": openai_usage(projection.usage),
         "error": error,
         "last_seq": projection.last_seq,
@@ -360,14 +382,16 @@ class ChatChunks(_Chunks):
         match frame.event:
             case RunStarted():
                 return [self._chunk({"role": "assistant", "content": ""})]
+            case RunFinished():
+                return self._finish_chunks()
+            case _ if self.projection.search is not None:
+                return []
             case StepDelta(step_id=step_id) | StepClose(step_id=step_id):
                 return self._step_chunks(step_id)
             case ToolCall():
                 return [self._reasoning_chunk(_tool_call_text(self.projection.steps[-1]))]
             case ToolResult(text=text):
                 return [self._reasoning_chunk(_tool_result_text(text))]
-            case RunFinished():
-                return self._finish_chunks()
             case _:
                 return []  # a failed run ends in an error object, which the route writes
 
@@ -388,6 +412,8 @@ class ChatChunks(_Chunks):
 
     def _finish_chunks(self) -> list[Json]:
         chunks = []
+        if self.projection.search is not None and self.projection.reasoning:
+            chunks.append(self._reasoning_chunk(self.projection.reasoning))
         rest = self._content_rest()
         if rest:
             chunks.append(self._chunk({"content": rest}))

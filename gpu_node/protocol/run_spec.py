@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from gpu_node.protocol.frames import PROTOCOL_VERSION, Wire
+from gpu_node.protocol.frames import Search as Search  # part of a spec, and of the frame that starts a run
 
 QUESTION_BYTES_MAX = 65_536  # a question above this never fits any shipped context
 MESSAGES_MAX = 256
@@ -22,7 +23,6 @@ BUILT_IN_TOOLS: tuple[ToolName, ...] = ("execute_python", "symbolic_math", "logi
 TOOLS_MAX = 32  # of one run
 # A tool that is not built in is described to the model in a turn of its own, in at most so many bytes.
 TOOL_DESCRIPTION_BYTES_MAX = 4_096
-SearchStrategy = Literal["none", "auto", "majority", "best_of_n", "beam", "mcts"]
 
 
 class Message(Wire):
@@ -38,12 +38,6 @@ class ClientTool(Wire):
     name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")
     description: str = ""
     parameters: dict[str, Any] = {}
-
-
-class Search(Wire):
-    strategy: SearchStrategy = "none"
-    width: int = Field(default=4, ge=1, le=16)
-    depth: int = Field(default=4, ge=1, le=16)
 
 
 class RunSpec(Wire):
@@ -66,10 +60,19 @@ class RunSpec(Wire):
     stop: list[str] = Field(default=[], max_length=STOP_STRINGS_MAX)
     ignore_eos: bool = False  # benchmarks only: generate to the limit
 
+    @property
+    def is_answer_held(self) -> bool:
+        """Another answer may take the first one's place: nothing is an answer before the run has ended."""
+        return self.verify or self.search.is_on
+
     @model_validator(mode="after")
     def _prompt_fits_kind(self) -> "RunSpec":
         if self.kind == "completion" and self.prompt is None:
             raise ValueError("kind='completion' needs `prompt`")
         if self.kind == "reason" and not self.messages:
             raise ValueError("kind='reason' needs at least one message")
+        if self.client_tools and self.search.is_on:
+            raise ValueError("a search runs the model's own tools only: leave `client_tools` out, or search 'none'")
+        if self.kind == "completion" and self.search.is_on:
+            raise ValueError("kind='completion' is one continuation: it takes no `search`")
         return self

@@ -1,9 +1,9 @@
 """Answers one run: checks that it fits, then yields its events with the cumulative usage.
 
 A verified answer that the critic rejects is made anew in a new branch, with temperature, as long as the budget
-lasts; then the best is given with its verdict. Not here: frames, disks, HTTP (gpu_node.server) and one branch's
-loop (`attempt`). Invariants: `usage` never shrinks; the last event is terminal; a run that the caller stops in
-the middle is ended by `cancelled()`.
+lasts; then the best is given with its verdict. A run that searches is `tree_search`'s. Not here: frames, disks, HTTP
+(gpu_node.server) and one branch's loop (`attempt`). Invariants: `usage` never shrinks; the last event is terminal; a
+run that the caller stops in the middle is ended by `cancelled()`.
 """
 
 import secrets
@@ -15,27 +15,28 @@ from typing import Protocol
 from gpu_node.data.chat_format import encode_completion, encode_prompt
 from gpu_node.inference.backend import SamplingParams
 from gpu_node.protocol.frames import (
+    BranchClose,
     BranchOpen,
-    BranchScore,
-    BranchSelect,
     FinishReason,
     RunEvent,
     RunFinished,
     RunStarted,
+    StepClose,
+    StepOpen,
     Usage,
-    VerifierScore,
 )
 from gpu_node.protocol.run_spec import ClientTool, RunSpec
-from gpu_node.reasoning.attempt import Attempt, Reasoner
-from gpu_node.reasoning.budget import Budget
+from gpu_node.reasoning.attempt import Reasoner
+from gpu_node.reasoning.branches import Branch, Branches
+from gpu_node.reasoning.budget import TOOL_CALLS_MAX, Budget
 from gpu_node.reasoning.scoring import Scorer
 from gpu_node.reasoning.text_stream import TokenBytes
 from gpu_node.reasoning.trace import Trace
+from gpu_node.reasoning.tree_search import NEEDS_CRITIC, searched
 from gpu_node.reasoning.verifier import Verifier
 
 RETRIES_MAX = 3  # branches beyond the first; the asker pays for each
-RETRY_TEMPERATURE = 0.8  # enough for other steps, not so much that calls break
-RETRY_TOKENS_MIN = 24  # with fewer left, a new branch cannot reach an answer
+BRANCH_TEMPERATURE = 0.8  # of the branches beside the first: enough for other steps, not so much that calls break
 
 
 class RunRefused(ValueError):
@@ -71,6 +72,12 @@ class Orchestrator:
         """Raises RunRefused: another model, or a prompt that does not fit."""
         if spec.model != self.model:
             raise RunRefused("model_not_loaded", f"this node serves {self.model!r}, not {spec.model!r}")
+        if spec.search.strategy in NEEDS_CRITIC and self.verifier is None:
+            raise RunRefused(
+                "no_critic",
+                f"the search {spec.search.strategy!r} asks a critic and none is loaded for {self.model}: "
+                "load one, or search by 'majority'",
+            )
         prompt_ids = self._prompt_ids(spec)
         context_tokens = self.reasoner.backend.context_tokens
         if len(prompt_ids) >= context_tokens:
@@ -83,7 +90,11 @@ class Orchestrator:
                 "prompt_too_long",
                 f"the prompt has {len(prompt_ids)} tokens; the run may use {spec.max_total_tokens} in all",
             )
-        budget = Budget(max_total_tokens=spec.max_total_tokens, max_completion_tokens=spec.max_completion_tokens)
+        budget = Budget(
+            max_total_tokens=spec.max_total_tokens,
+            max_completion_tokens=spec.max_completion_tokens,
+            tool_calls_max=TOOL_CALLS_MAX * spec.search.answers_max,
+        )
         kind = ReasonRun if spec.kind == "reason" else CompletionRun
         return kind(orchestrator=self, spec=spec, prompt_ids=prompt_ids, budget=budget)
 
@@ -122,6 +133,7 @@ class _Run:
 
     def __post_init__(self) -> None:
         self.trace = Trace(self.orchestrator.token_bytes)
+        self._open_steps: list[int] = []  # as far as whoever iterates the events has seen
         self._seed = self.spec.seed if self.spec.seed is not None else secrets.randbits(63)
 
     @property
@@ -136,19 +148,30 @@ class _Run:
             backend=reasoner.backend.name,
             fence_tier=reasoner.tools.fence_tier,
             max_total_tokens=self.spec.max_total_tokens,
+            search=self.spec.search if self.spec.search.is_on else None,
         )
         yield started, self.usage
         async with aclosing(self._events()) as events:
             async for event in events:
+                self._note(event)
                 yield event, self.usage
+
+    def _note(self, event: RunEvent) -> None:
+        if isinstance(event, StepOpen):
+            self._open_steps.append(event.step_id)
+        elif isinstance(event, StepClose):
+            self._open_steps.remove(event.step_id)
 
     def _events(self) -> AsyncGenerator[RunEvent, None]:
         raise NotImplementedError
 
     def cancelled(self) -> list[RunEvent]:
-        step = self.trace.open_step
-        events = self.trace.step_close()
-        answer = step.text if step is not None and step.kind != "thought" else ""
+        events: list[RunEvent] = []
+        answer = ""
+        for step_id in self._open_steps:
+            step, ending = self.trace.step_ending(step_id)
+            events += ending
+            answer = step.text if step.kind != "thought" and not self.spec.search.is_on else answer
         return [*events, RunFinished(finish_reason="cancelled", answer=answer)]
 
     def _sampling(self, *, temperature: float, seed: int, forbidden_ids: frozenset[int]) -> SamplingParams:
@@ -159,92 +182,105 @@ class _Run:
 class ReasonRun(_Run):
     """An orchestrated run: tools, critic, branches."""
 
-    scores: dict[int, float] = field(init=False, default_factory=dict)  # branch_id -> the critic's score
+    branches: Branches = field(init=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._scorer = Scorer(self.orchestrator.verifier if self.spec.verify else None)
+        is_verified = self.spec.verify or self.spec.search.strategy in {*NEEDS_CRITIC, "auto"}
+        self.branches = Branches(
+            reasoner=self.orchestrator.reasoner,
+            spec=self.spec,
+            prompt_ids=self.prompt_ids,
+            sampling_of=self._sampling_of,
+            budget=self.budget,
+            trace=self.trace,
+            scorer=Scorer(self.orchestrator.verifier if is_verified else None),
+        )
+        self._told_open: set[int] = set()
+        self._told_closed: set[int] = set()
 
     async def _events(self) -> AsyncGenerator[RunEvent, None]:
         yield self.budget.frame()
-        attempts: list[Attempt] = []
-        while not attempts or self._may_retry(attempts[-1]):
-            branch_id = len(attempts)
-            if branch_id > 0:
-                yield BranchOpen(branch_id=branch_id, parent_id=0, reason="retry after a rejected answer")
-            attempt = self._attempt(branch_id)
-            async with aclosing(attempt.events()) as events:
+        try:
+            async with aclosing(searched(self.branches) if self.spec.search.is_on else self._tried()) as events:
                 async for event in events:
                     yield event
-            attempts.append(attempt)
-            for event in await self._judge(attempt):
-                yield event
-        best = max(attempts, key=lambda attempt: (attempt.is_complete, self.scores.get(attempt.branch_id, 0.0)))
-        if len(attempts) > 1:
-            yield BranchSelect(branch_id=best.branch_id, reason="the critic's best score")
-        yield self._finish(best)
+        finally:
+            self.branches.close()
+        yield self._finish(self.branches.selected or self.branches.best)
 
-    def _attempt(self, branch_id: int) -> Attempt:
+    async def _tried(self) -> AsyncGenerator[RunEvent, None]:
+        """One branch after the other, until one is not rejected."""
+        branches = self.branches
+        branch = branches.open_alone("")
+        async with aclosing(branches.run(branch)) as events:
+            async for event in events:
+                yield event
+        branches.check()
+        if not branches.scorer.is_on:
+            return
+        yield branch.closing()
+        while self._may_retry(branch):
+            branch = branches.open_alone("retry after a rejected answer")
+            async with aclosing(branches.run_told(branch)) as events:
+                async for event in events:
+                    yield event
+        if len(branches.opened) > 1:
+            yield branches.select(branches.best, "the critic's best score")
+
+    def _sampling_of(self, seed_offset: int, is_first: bool) -> SamplingParams:
         special = self.orchestrator.reasoner.special
         forbidden = set(special.never_sampled)
         if not self.spec.tools and not self.spec.client_tools:
             forbidden |= {special.tool_call, special.tool_name, special.tool_args, special.tool_call_end}
-        temperature = self.spec.temperature if branch_id == 0 else max(self.spec.temperature, RETRY_TEMPERATURE)
-        return Attempt(
-            reasoner=self.orchestrator.reasoner,
-            spec=self.spec,
-            prompt_ids=self.prompt_ids,
-            sampling=self._sampling(
-                temperature=temperature, seed=self._seed + branch_id, forbidden_ids=frozenset(forbidden)
-            ),
-            budget=self.budget,
-            trace=self.trace,
-            scorer=self._scorer,
-            branch_id=branch_id,
+        return self._sampling(
+            temperature=self.spec.temperature if is_first else max(self.spec.temperature, BRANCH_TEMPERATURE),
+            seed=self._seed + seed_offset,
+            forbidden_ids=frozenset(forbidden),
         )
 
-    async def _judge(self, attempt: Attempt) -> list[RunEvent]:
-        """The critic's word on a finished answer; nothing when the run is not verified."""
-        if not attempt.is_complete:
-            return []
-        score = await self._scorer.score(attempt.ids)
-        if score is None:
-            return []
-        self.scores[attempt.branch_id] = score
-        verdict = self._scorer.verdict(score)
-        usage = Usage(
-            prompt_tokens=attempt.num_tool_result,
-            completion_tokens=attempt.num_generated,
-            tool_result_tokens=attempt.num_tool_result,
-            reasoning_tokens=attempt.num_generated - attempt.num_answer_tokens,
-        )
-        return [
-            VerifierScore(target="answer", target_id=attempt.answer_step_id, score=score, verdict=verdict),
-            BranchScore(branch_id=attempt.branch_id, score=score, usage=usage),
-        ]
-
-    def _may_retry(self, attempt: Attempt) -> bool:
-        score = self.scores.get(attempt.branch_id)
+    def _may_retry(self, branch: Branch) -> bool:
         return (
-            score is not None
-            and self._scorer.verdict(score) == "reject"
-            and attempt.branch_id < RETRIES_MAX
-            and self.budget.completion_tokens_left >= RETRY_TOKENS_MIN
-            and self.budget.seconds_left > 0
+            branch.is_complete
+            and branch.score is not None
+            and self.branches.scorer.verdict(branch.score) == "reject"
+            and branch.id < RETRIES_MAX
+            and self.branches.num_affordable > 0
         )
 
-    def _finish(self, best: Attempt) -> RunFinished:
-        assert best.finish_reason is not None
+    def _note(self, event: RunEvent) -> None:
+        super()._note(event)
+        if isinstance(event, BranchOpen):
+            self._told_open.add(event.branch_id)
+        elif isinstance(event, BranchClose):
+            self._told_closed.add(event.branch_id)
+
+    def cancelled(self) -> list[RunEvent]:
+        """Closes the branches too, those that nobody had been told of yet as well: their tokens are in the usage."""
+        *steps, finished = super().cancelled()
+        closings: list[RunEvent] = []
+        if self.spec.search.is_on or self.branches.scorer.is_on:
+            for branch in self.branches.opened:
+                if branch.id not in self._told_open and (self.spec.search.is_on or branch.id > 0):
+                    closings.append(branch.opening())
+                if branch.id not in self._told_closed:
+                    closings.append(branch.closing("cancelled"))
+        return [*steps, *closings, finished]
+
+    def _finish(self, best: Branch) -> RunFinished:
+        attempt = best.attempt
+        assert attempt is not None, "the run fails when no branch ever began"
         # Lost branches' answers are reasoning too; while they ran they counted as answers, so this only grows.
-        self.budget.num_reasoning = self.budget.num_generated - best.num_answer_tokens
-        score = self.scores.get(best.branch_id)
+        self.budget.num_reasoning = self.budget.num_generated - attempt.num_answer_tokens
+        score = best.score if best.is_complete else None
+        is_verified = self.spec.verify or self.branches.scorer.is_on
         return RunFinished(
-            finish_reason=best.finish_reason,
-            answer=best.answer,
-            verdict=self._scorer.verdict(score) if self.spec.verify else None,
+            finish_reason=best.finish_reason or self.budget.exhausted_reason or "length",
+            answer=attempt.answer,
+            verdict=self.branches.scorer.verdict(score) if is_verified else None,
             score=score,
-            branch_id=best.branch_id,
-            client_tool_calls=best.client_tool_calls,
+            branch_id=best.id,
+            client_tool_calls=attempt.client_tool_calls,
         )
 
 
@@ -270,17 +306,17 @@ class CompletionRun(_Run):
             async with aclosing(sequence.generate(stop_ids=stop_ids, max_new_tokens=num_left)) as chunks:
                 async for chunk in chunks:
                     self.budget.count_generated(len(chunk), num_reasoning=0)
-                    for event in self.trace.step_feed(chunk):
+                    for event in self.trace.step_feed(0, chunk):
                         yield event
-                    step = self.trace.open_step
+                    step = self.trace.open_step(0)
                     if chunk[-1] in stop_ids or (step is not None and step.stream.is_stopped):
                         finish_reason = "stop"
                     if finish_reason is not None or self.budget.seconds_left <= 0:
                         break
         finally:
             sequence.close()
-        step = self.trace.open_step
+        step = self.trace.open_step(0)
         assert step is not None
-        for event in self.trace.step_close():
+        for event in self.trace.step_close(0):
             yield event
         yield RunFinished(finish_reason=finish_reason or self.budget.exhausted_reason or "length", answer=step.text)

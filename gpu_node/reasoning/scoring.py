@@ -5,7 +5,7 @@ verified, it says nothing; ids beyond the critic's context get no score either, 
 from dataclasses import dataclass
 from typing import Literal
 
-from gpu_node.protocol.frames import RunEvent, Verdict, VerifierScore
+from gpu_node.protocol.frames import Verdict, VerifierScore
 from gpu_node.reasoning.verifier import Verifier
 
 
@@ -14,6 +14,10 @@ class Scorer:
     """`verifier` is None when the run is not verified, or the node has no critic."""
 
     verifier: Verifier | None
+
+    @property
+    def is_on(self) -> bool:
+        return self.verifier is not None
 
     async def score(self, ids: list[int]) -> float | None:
         if self.verifier is None or len(ids) > self.verifier.context_tokens:
@@ -26,10 +30,5 @@ class Scorer:
             return "abstain"
         return self.verifier.thresholds.verdict(score)
 
-    async def step_events(
-        self, ids: list[int], *, target: Literal["step", "tool", "answer"], target_id: int
-    ) -> list[RunEvent]:
-        score = await self.score(ids)
-        if score is None:
-            return []
-        return [VerifierScore(target=target, target_id=target_id, score=score, verdict=self.verdict(score))]
+    def event(self, score: float, *, target: Literal["step", "tool", "answer"], target_id: int) -> VerifierScore:
+        return VerifierScore(target=target, target_id=target_id, score=score, verdict=self.verdict(score))

@@ -6,6 +6,7 @@ the decoded text of all ids fed, up to the first stop string; no piece is ever t
 """
 
 import codecs
+from functools import cached_property
 
 from tokenizers import Tokenizer
 
@@ -41,6 +42,11 @@ class TokenBytes:
 
     def __getitem__(self, token_id: int) -> bytes:
         return self._bytes[token_id]
+
+    @cached_property
+    def line_ends(self) -> frozenset[int]:
+        """The tokens that end in a line break."""
+        return frozenset(token_id for token_id, text in enumerate(self._bytes) if text.endswith(b"\n"))
 
     def text(self, ids: list[int]) -> str:
         return b"".join(self._bytes[token_id] for token_id in ids).decode(errors="replace")

@@ -67,6 +67,13 @@ class ToolCallParser:
         """The kind of the step that is open."""
         return self._step
 
+    def copy(self) -> "ToolCallParser":
+        """For a branch that goes on from here; not within a call."""
+        assert self._call is None, "copied within a call"
+        copied = ToolCallParser(self._special)
+        copied._step = self._step
+        return copied
+
     def feed(self, ids: list[int]) -> list[Part]:
         parts: list[Part] = []
         for token_id in ids:

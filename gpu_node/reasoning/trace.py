@@ -1,7 +1,7 @@
 """Numbers the steps and calls of a run and turns ids into step events.
 
-One trace a run: `step_id` and `call_id` are unique over its branches. At most one step is open at a time, so a
-cancelled run can close it. Not here: budgets, what ends a step.
+One trace a run: `step_id` and `call_id` are unique over its branches. A branch has at most one open step. Steps are
+kept to the run's end, so that a cancelled run can close those that were shown. Not here: budgets, what ends a step.
 """
 
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ Kind = Literal["thought", "answer", "text"]
 
 
 @dataclass
-class OpenStep:
+class TracedStep:
     step_id: int
     kind: Kind
     stream: TextStream
@@ -25,41 +25,49 @@ class OpenStep:
     def text(self) -> str:
         return "".join(self.pieces)
 
+    def take(self, text: str) -> list[RunEvent]:
+        if not text:
+            return []
+        self.pieces.append(text)
+        return [StepDelta(step_id=self.step_id, text=text)]
+
+    def closed(self) -> StepClose:
+        return StepClose(step_id=self.step_id, text=self.text, num_tokens=self.num_tokens)
+
 
 @dataclass
 class Trace:
     token_bytes: TokenBytes
-    num_steps: int = 0
     num_calls: int = 0
-    open_step: OpenStep | None = None
+    steps: dict[int, TracedStep] = field(default_factory=dict)
+    _open: dict[int, TracedStep] = field(default_factory=dict)  # by branch
 
     def call_next(self) -> int:
         self.num_calls += 1
         return self.num_calls
 
+    def open_step(self, branch_id: int) -> TracedStep | None:
+        return self._open.get(branch_id)
+
     def step_open(self, kind: Kind, *, branch_id: int, stop: list[str] | None = None) -> StepOpen:
-        assert self.open_step is None, "the step before was not closed"
-        self.num_steps += 1
-        self.open_step = OpenStep(self.num_steps, kind, TextStream(self.token_bytes, stop))
-        return StepOpen(step_id=self.num_steps, branch_id=branch_id, kind=kind)
+        assert branch_id not in self._open, "the branch's step before was not closed"
+        step = TracedStep(len(self.steps) + 1, kind, TextStream(self.token_bytes, stop))
+        self._open[branch_id] = self.steps[step.step_id] = step
+        return StepOpen(step_id=step.step_id, branch_id=branch_id, kind=kind)
 
-    def step_feed(self, ids: list[int]) -> list[RunEvent]:
-        step = self.open_step
-        assert step is not None, "ids came without an open step"
+    def step_feed(self, branch_id: int, ids: list[int]) -> list[RunEvent]:
+        step = self._open[branch_id]
         step.num_tokens += len(ids)
-        return self._delta(step, step.stream.feed(ids))
+        return step.take(step.stream.feed(ids))
 
-    def step_close(self) -> list[RunEvent]:
-        """The held back rest and the close; nothing when no step is open."""
-        step = self.open_step
+    def step_close(self, branch_id: int) -> list[RunEvent]:
+        """The held back rest and the close; nothing when the branch has no open step."""
+        step = self._open.pop(branch_id, None)
         if step is None:
             return []
-        events = self._delta(step, step.stream.finish())
-        self.open_step = None
-        return [*events, StepClose(step_id=step.step_id, text=step.text, num_tokens=step.num_tokens)]
+        return [*step.take(step.stream.finish()), step.closed()]
 
-    def _delta(self, step: OpenStep, text: str) -> list[RunEvent]:
-        if not text:
-            return []
-        step.pieces.append(text)
-        return [StepDelta(step_id=step.step_id, text=text)]
+    def step_ending(self, step_id: int) -> tuple[TracedStep, list[RunEvent]]:
+        """How a step ends that was shown open, whether it has been closed since or not."""
+        step = self.steps[step_id]
+        return step, [*step.take(step.stream.finish()), step.closed()]

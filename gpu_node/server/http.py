@@ -34,6 +34,7 @@ STATUS = {
     "does_not_fit": 422,
     "bad_data": 422,
     "bad_input": 422,
+    "no_critic": 422,
     "prompt_too_long": 422,
     "log_corrupt": 500,
     "internal_error": 500,

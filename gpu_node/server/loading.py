@@ -4,18 +4,35 @@ Torch is imported only when weights are loaded, so that a scripted node starts a
 """
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 from gpu_node.data.chat_format import special_ids
-from gpu_node.inference.scripted import ScriptedBackend, byte_tokenizer, script_load
+from gpu_node.inference.scripted import ScriptedBackend, ScriptedCritic, byte_tokenizer, script_load
 from gpu_node.protocol.node import LoadedModel
 from gpu_node.reasoning.attempt import Reasoner
 from gpu_node.reasoning.orchestrator import Orchestrator
 from gpu_node.reasoning.text_stream import TokenBytes
+from gpu_node.reasoning.verifier import Thresholds
 from gpu_node.server.node import Node, node_build
 from gpu_node.server.run_service import RUNS_MAX
 from gpu_node.tools.executor import ToolExecutor
 from gpu_node.training.folder_manifest import manifest_of
+
+SCRIPTED_THRESHOLDS = Thresholds(accept_above=0.7, reject_below=0.3)
+
+
+@dataclass(frozen=True)
+class _ScriptedVerifier:
+    critic: ScriptedCritic
+    thresholds: Thresholds
+
+    @property
+    def context_tokens(self) -> int:
+        return self.critic.context_tokens
+
+    async def score(self, ids: list[list[int]]) -> list[float]:
+        return await self.critic.score(ids)
 
 
 def node_scripted(
@@ -29,7 +46,9 @@ def node_scripted(
 ) -> Node:
     """A node without weights that plays `script` and really calls the tools."""
     tokenizer = byte_tokenizer()
-    backend = ScriptedBackend(tokenizer, script_load(script))
+    played = script_load(script)
+    backend = ScriptedBackend(tokenizer, played)
+    critic = None if played.scores is None else ScriptedCritic(tokenizer=tokenizer, endings=played.scores)
     loaded = LoadedModel(
         version=model,
         role="reasoner",
@@ -41,7 +60,12 @@ def node_scripted(
     )
     tools = tools or ToolExecutor()
     reasoner = Reasoner(backend=backend, tokenizer=tokenizer, special=special_ids(tokenizer), tools=tools)
-    orchestrator = Orchestrator(reasoner=reasoner, model=model, token_bytes=TokenBytes(tokenizer))
+    orchestrator = Orchestrator(
+        reasoner=reasoner,
+        model=model,
+        token_bytes=TokenBytes(tokenizer),
+        verifier=None if critic is None else _ScriptedVerifier(critic, SCRIPTED_THRESHOLDS),
+    )
     return node_build(
         name=name, state=state, orchestrator=orchestrator, models=[loaded], tools=tools, runs_max=runs_max
     )

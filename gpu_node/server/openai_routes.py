@@ -17,10 +17,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from gpu_node.protocol.frames import Frame, frame_parse
+from gpu_node.protocol.frames import Frame, Search, frame_parse
 from gpu_node.protocol.node import HEARTBEAT_SECONDS
 from gpu_node.protocol.projector import ChatChunks, RunProjection, TextChunks, chat_completion, text_completion
-from gpu_node.protocol.run_spec import BUILT_IN_TOOLS, ClientTool, Message, RunSpec
+from gpu_node.protocol.run_spec import BUILT_IN_TOOLS, TOTAL_TOKENS_MAX, ClientTool, Message, RunSpec
 from gpu_node.reasoning.orchestrator import RETRIES_MAX, RunRefused
 from gpu_node.server.http import STATUS, body_read
 from gpu_node.server.node import Node
@@ -34,6 +34,7 @@ Json = dict[str, Any]
 class _Svend(BaseModel):
     tools: bool = True
     verify: bool = False
+    search: Search = Search()
 
 
 class _StreamOptions(BaseModel):
@@ -59,6 +60,10 @@ class _Request(BaseModel):
     def include_usage(self) -> bool:
         return self.stream_options is not None and self.stream_options.include_usage
 
+    @property
+    def answers_max(self) -> int:
+        return 1
+
     def common(self, node: Node) -> Json:
         reasoners = [model for model in node.models if model.role == "reasoner"]
         if not reasoners:
@@ -66,7 +71,7 @@ class _Request(BaseModel):
         model = next((model for model in reasoners if model.version == self.model), reasoners[0])
         return {
             "model": self.model or model.version,
-            "max_total_tokens": model.context_tokens * (1 + RETRIES_MAX),
+            "max_total_tokens": min(TOTAL_TOKENS_MAX, model.context_tokens * max(1 + RETRIES_MAX, self.answers_max)),
             "temperature": self.temperature or 0.0,
             "top_p": 1.0 if self.top_p is None else self.top_p,
             "seed": self.seed,
@@ -109,6 +114,10 @@ class _ChatRequest(_Request):
     tools: list[_FunctionTool] | None = None
     svend: _Svend = _Svend()
 
+    @property
+    def answers_max(self) -> int:
+        return self.svend.search.answers_max
+
     def spec(self, node: Node) -> RunSpec:
         client_tools = [ClientTool(**tool.function.model_dump(exclude_none=True)) for tool in self.tools or []]
         return RunSpec(
@@ -117,6 +126,7 @@ class _ChatRequest(_Request):
             tools=list(BUILT_IN_TOOLS) if self.svend.tools and not client_tools else [],
             client_tools=client_tools,
             verify=self.svend.verify,
+            search=self.svend.search,
             max_completion_tokens=self.max_completion_tokens or self.max_tokens,
         )
 
@@ -177,7 +187,7 @@ async def _answer(request: Request, kind: type[_ChatRequest] | type[_TextRequest
             run_id=run_id,
             created=created,
             include_usage=asked.include_usage,
-            is_answer_held=spec.verify,
+            is_answer_held=spec.is_answer_held,
             model=spec.model,
         )
         return StreamingResponse(_sse(node, run_id, chunks), media_type="text/event-stream")

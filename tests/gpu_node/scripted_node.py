@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,9 +115,14 @@ def orchestrator_of(script: Script, tools: ToolCaller) -> Orchestrator:
     return Orchestrator(reasoner=reasoner, model=MODEL, token_bytes=token_bytes)
 
 
-def cast(*, seconds_per_token: float = 0.0, has_critic: bool = True) -> Cast:
+def cast(
+    *,
+    answers: Mapping[str, list[Attempt]] = ANSWERS,
+    seconds_per_token: float = 0.0,
+    has_critic: bool = True,
+) -> Cast:
     tokenizer = byte_tokenizer()
-    script = Script(attempts=ANSWERS, seconds_per_token=seconds_per_token)
+    script = Script(attempts=answers, seconds_per_token=seconds_per_token)
     backend, tools, token_bytes = ScriptedBackend(tokenizer, script), TableTools(), TokenBytes(tokenizer)
     reasoner = Reasoner(backend=backend, tokenizer=tokenizer, special=special_ids(tokenizer), tools=tools)
     orchestrator = Orchestrator(

@@ -225,3 +225,34 @@ def test_samples_follow_the_distribution():
     params = [SamplingParams(temperature=1.0)]
     ids = [sample(logits, torch.zeros(1, 3, dtype=torch.bool), params, [n / 1000])[0] for n in range(1000)]
     assert [ids.count(token_id) for token_id in range(3)] == pytest.approx([100, 600, 300], abs=2)
+
+
+async def test_forks_say_what_each_would_say_of_the_same_ids_alone(engine: TorchEngine, model: Transformer):
+    ids, forced = prompt(20, 40), prompt(21, 9)
+    root = engine.open(ids, greedy())
+    fresh = [await root.fork(greedy(seed=seed)) for seed in range(6)]
+    computed = root.state.parked
+    assert computed is not None
+    assert computed.shape[3] == len(ids) - 1  # once for all of them
+    assert all(fork.state.parked is computed for fork in fresh)
+    firsts = await asyncio.gather(*(generated(fork, num_new=5 + number) for number, fork in enumerate(fresh)))
+    for number, said in enumerate(firsts):
+        assert said == greedy_slowly(model, ids, num_new=5 + number)
+    assert root.state.parked is computed, "a fork wrote to what it shares"
+    fresh[0].extend(forced)
+    grown = await fresh[0].fork(greedy())
+    assert await generated(grown, num_new=8) == greedy_slowly(model, ids + firsts[0] + forced, num_new=8)
+    assert await generated(fresh[0], num_new=8) == greedy_slowly(model, ids + firsts[0] + forced, num_new=8)
+    assert engine.num_generated == sum(5 + number for number in range(6)) + 16
+    for sequence in (root, grown, *fresh):
+        sequence.close()
+    assert engine.num_open == 0
+
+
+async def test_a_fork_draws_by_its_own_seed(engine: TorchEngine):
+    params = [SamplingParams(temperature=1.0, seed=seed) for seed in (5, 6, 5)]
+    root = engine.open(prompt(22, 10), greedy())
+    said = [await generated(await root.fork(param), num_new=20) for param in params]
+    alone = await generated(engine.open(prompt(22, 10), params[0]), num_new=20)
+    assert said[0] == said[2] == alone
+    assert said[1] != said[0]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gpu_node.protocol.frames import RunFailed, RunFinished, StepDelta, StepOpen, Usage, frame_parse
+from gpu_node.protocol.frames import RunFailed, RunFinished, StepClose, StepDelta, StepOpen, Usage, frame_parse
 from gpu_node.server.frame_writer import FrameWriter
 from gpu_node.server.run_log import LogBroken, LogCorrupt, RunLog
 from gpu_node.server.run_store import RunStore
@@ -110,6 +110,30 @@ async def test_deltas_are_joined_to_20_frames_a_second(tmp_path: Path):
     deltas = [frame.event.text for frame in frames if isinstance(frame.event, StepDelta)]
     assert "".join(deltas) == "".join(f"{number} " for number in range(300))
     assert len(deltas) <= seconds * 20 + 2
+
+
+async def test_steps_of_branches_at_work_together_keep_that_rate_and_each_its_order(tmp_path: Path):
+    log = log_of(tmp_path)
+    writer = FrameWriter(log, on_written=lambda _log: None, on_error=lambda error: None)
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    for number in range(160):
+        step_id = 1 + number % 8
+        writer.add(StepDelta(step_id=step_id, text=f"{number} "), Usage(completion_tokens=number))
+        await asyncio.sleep(0.001)
+    writer.add(StepClose(step_id=3, text="whole", num_tokens=20), Usage(completion_tokens=160))
+    seconds = loop.time() - started
+    num_in_time = len(log.lines)
+    writer.add(DONE, Usage(completion_tokens=160))
+    frames = [frame_parse(line) for line in log.lines]
+    for step_id in range(1, 9):
+        told = [frame.event for frame in frames if getattr(frame.event, "step_id", 0) == step_id]
+        text = "".join(event.text for event in told if isinstance(event, StepDelta))
+        assert text == "".join(f"{number} " for number in range(160) if 1 + number % 8 == step_id)
+        assert step_id != 3 or isinstance(told[-1], StepClose)
+    made = [frame.usage.completion_tokens for frame in frames]
+    assert made == sorted(made)
+    assert num_in_time <= seconds * 20 + 8 + 2  # a flush of all eight, and the close with what waited of its step
 
 
 async def test_a_restart_ends_what_was_unfinished(tmp_path: Path):

@@ -7,12 +7,18 @@ from openai.types import Completion
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from gpu_node.protocol.frames import (
+    BranchClose,
+    BranchOpen,
+    BranchPrune,
+    BranchScore,
+    BranchSelect,
     ClientToolCall,
     Frame,
     RunEvent,
     RunFailed,
     RunFinished,
     RunStarted,
+    Search,
     StepClose,
     StepDelta,
     StepOpen,
@@ -200,3 +206,60 @@ def test_repeats_change_nothing(repeats: list[int]) -> None:
             if index < frame.seq:
                 projection.apply(frames[index])
     assert projection == projection_of(SOLVED)
+
+
+def searched_events() -> list[RunEvent]:
+    """Two branches from the prompt, interleaved; the second one's child has the answer."""
+    used = Usage(completion_tokens=3)
+    return [
+        STARTED.model_copy(update={"search": Search(strategy="beam", width=2)}),
+        BranchOpen(branch_id=0, parent_id=None, reason="beam step 1"),
+        BranchOpen(branch_id=1, parent_id=None, reason="beam step 1"),
+        StepOpen(step_id=1, kind="thought", branch_id=0),
+        StepOpen(step_id=2, kind="thought", branch_id=1),
+        StepDelta(step_id=1, text="a wrong "),
+        StepDelta(step_id=2, text="a right "),
+        StepClose(step_id=1, text="a wrong way", num_tokens=3),
+        StepClose(step_id=2, text="a right way", num_tokens=3),
+        BranchScore(branch_id=0, score=0.1, usage=used),
+        BranchClose(branch_id=0, finish_reason=None, problem=None, usage=used),
+        BranchPrune(branch_id=0, reason="not among the best of its step"),
+        BranchClose(branch_id=1, finish_reason=None, problem=None, usage=used),
+        BranchOpen(branch_id=2, parent_id=1, reason="beam step 2"),
+        ToolCall(call_id=1, branch_id=2, name="symbolic_math", arguments={"operation": "solve"}, raw="{}"),
+        ToolResult(call_id=1, status="ok", text="[2]", wall_ms=1.0),
+        StepOpen(step_id=3, kind="answer", branch_id=2),
+        StepClose(step_id=3, text="2", num_tokens=1),
+        BranchClose(branch_id=2, finish_reason="stop", problem=None, usage=used),
+        BranchSelect(branch_id=2, reason="the critic's best score"),
+        RunFinished(finish_reason="stop", answer="2", verdict="accept", score=0.9, branch_id=2),
+    ]
+
+
+def test_a_search_tells_the_chosen_path_at_its_end_and_nothing_before() -> None:
+    events = searched_events()
+    message = chat_completion(projection_of(events), run_id=RUN_ID, created=1)["choices"][0]["message"]
+    assert message["reasoning"] == 'a right way\n[symbolic_math] {"operation": "solve"}\n[result] [2]\n'
+    chunks = chat_chunks_of(events, is_answer_held=True)
+    for chunk in chunks:
+        ChatCompletionChunk.model_validate(chunk, strict=True)
+    assert content_of(chunks) == message["content"] == "2"
+    assert "".join(c["choices"][0]["delta"].get("reasoning", "") for c in chunks) == message["reasoning"]
+    assert len(chat_chunks_of(events[:-1], is_answer_held=True)) == 1  # the role
+
+
+def test_a_reason_run_sums_its_search_up() -> None:
+    search = reason_run(projection_of(searched_events()), run_id=RUN_ID, model="svend-nano")["search"]
+    assert (search["strategy"], search["width"]) == ("beam", 2)
+    assert [(branch["branch_id"], branch["parent_id"], branch["state"]) for branch in search["branches"]] == [
+        (0, None, "pruned"),
+        (1, None, "closed"),
+        (2, 1, "selected"),
+    ]
+    assert search["branches"][0]["state_reason"] == "not among the best of its step"
+    assert search["branches"][2]["usage"]["completion_tokens"] == 3
+    assert reason_run(projection_of(SOLVED), run_id=RUN_ID, model="svend-nano")["search"] is None
+
+
+def test_frames_of_a_run_without_a_search_read_as_before_there_was_one() -> None:
+    assert "search" not in frames_of([STARTED])[0].model_dump_json()

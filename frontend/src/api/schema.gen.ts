@@ -1455,6 +1455,7 @@ export interface components {
              *     ]
              */
             tools: string[];
+            search?: components["schemas"]["Search"] | null;
             /** @description Made by the client: a repeat is harmless. */
             id?: string | null;
         };
@@ -2202,6 +2203,7 @@ export interface components {
              *     ]
              */
             tools: string[];
+            search?: components["schemas"]["Search"] | null;
         };
         Refund: {
             id?: string;
@@ -2405,6 +2407,13 @@ export interface components {
          * @enum {string}
          */
         ScopesEnum: "inference" | "usage" | "jobs" | "admin";
+        Search: {
+            strategy: components["schemas"]["StrategyEnum"];
+            /** @default 4 */
+            width: number;
+            /** @default 4 */
+            depth: number;
+        };
         Share: {
             right: number;
             n: number;
@@ -2516,6 +2525,16 @@ export interface components {
          * @enum {string}
          */
         StatusOutputLineStateEnum: "ok" | "late" | "failing" | "off";
+        /**
+         * @description * `none` - none
+         *     * `auto` - auto
+         *     * `majority` - majority
+         *     * `best_of_n` - best_of_n
+         *     * `beam` - beam
+         *     * `mcts` - mcts
+         * @enum {string}
+         */
+        StrategyEnum: "none" | "auto" | "majority" | "best_of_n" | "beam" | "mcts";
         Tool: {
             name: string;
             description: string;

@@ -202,6 +202,8 @@ function eventApply(trace: Trace, event: RunEvent, frame: At): Trace {
       };
     case "branch.score":
       return withBranch(trace, event.branch_id, { score: event.score });
+    case "branch.close":
+      return trace;
     case "branch.prune":
       return withBranch(trace, event.branch_id, { state: "pruned" });
     case "branch.select":

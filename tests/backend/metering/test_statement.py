@@ -25,7 +25,7 @@ from backend.metering.services import (
     run_settle,
 )
 from backend.runs.branches import branches_of_log
-from gpu_node.protocol.frames import BranchOpen, RunEvent, RunFinished, StepClose, StepOpen, Usage, frame_make
+from gpu_node.protocol.frames import BranchClose, BranchOpen, RunEvent, RunFinished, Usage, frame_make
 from tests.backend.conftest import MODEL, PRICE
 
 pytestmark = pytest.mark.django_db
@@ -158,12 +158,11 @@ def test_usage_is_filtered_by_key_and_model(client: Client, account: Account, pr
 
 
 def test_a_searched_runs_branches_share_its_tokens() -> None:
+    first, second = Usage(prompt_tokens=2, completion_tokens=3), Usage(completion_tokens=8)
     events: list[RunEvent] = [
-        StepOpen(step_id=1, kind="thought"),
-        StepClose(step_id=1, text="x", num_tokens=5),
-        BranchOpen(branch_id=1, parent_id=0, reason="retry after a rejected answer"),
-        StepOpen(step_id=2, branch_id=1, kind="answer"),
-        StepClose(step_id=2, text="y", num_tokens=8),
+        BranchClose(branch_id=0, finish_reason="stop", problem=None, usage=first),
+        BranchOpen(branch_id=1, parent_id=None, reason="retry after a rejected answer"),
+        BranchClose(branch_id=1, finish_reason="stop", problem=None, usage=second),
         RunFinished(finish_reason="stop", answer="y", branch_id=1),
     ]
     frames = [
