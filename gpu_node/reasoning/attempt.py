@@ -109,8 +109,7 @@ class Attempt:
     def __post_init__(self) -> None:
         self.ids = list(self.prompt_ids)
         self._parser = ToolCallParser(self.reasoner.special)
-        special = self.reasoner.special
-        self._stop_ids = frozenset({special.end, special.tool_call_end})
+        self._stop_ids = frozenset(self.reasoner.special.eos)
 
     @property
     def is_complete(self) -> bool:
