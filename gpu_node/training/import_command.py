@@ -1,6 +1,6 @@
 """`python -m gpu_node import SOURCE --out FOLDER`: a model that somebody else trained, as a checkpoint of ours.
 
-Not here: the job that does the same on a node (artifact_jobs.py).
+Not here: the job that does the same on a node (import_job.py).
 """
 
 from __future__ import annotations
@@ -9,12 +9,9 @@ import argparse
 import sys
 from pathlib import Path
 
-import torch
-
-from gpu_node.training.import_model import import_model
+from gpu_node.training.import_model import DTYPES, import_model
 from gpu_node.training.import_sources import source_open
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 EXIT_REFUSED = 2
 
 

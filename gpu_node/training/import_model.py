@@ -28,6 +28,7 @@ from gpu_node.model.transformer import Transformer
 from gpu_node.reasoning.text_stream import TokenBytes
 from gpu_node.training.import_sources import Source
 
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 CARD_FILE = "model_card.json"
 LICENCE_UNKNOWN = "not stated by the source"
 

@@ -56,6 +56,7 @@ def folder_write(folder: Path, model: LlamaForCausalLM, **save: Any) -> Path:
 def gguf_write(path: Path, model: LlamaForCausalLM, kind: Any = gguf.GGMLQuantizationType.F32, **changed: Any) -> Path:
     """As llama.cpp's converter writes it: q and k by pairs, RoPE factors as a tensor."""
     config = model.config
+    path.parent.mkdir(exist_ok=True)
     writer = gguf.GGUFWriter(path, changed.pop("architecture", "llama"))
     writer.add_name("Tiny")
     writer.add_license("mit")

@@ -3,6 +3,7 @@
 import json
 import shutil
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,10 +18,15 @@ from gpu_node.data.chat_format import TAGS, encode_prompt, special_ids
 from gpu_node.data.tokenizer import tokenizer_load
 from gpu_node.model.checkpoint import load_checkpoint
 from gpu_node.model.layers import rope_frequencies
+from gpu_node.protocol.job_frames import JobFailed
+from gpu_node.protocol.job_spec import ImportSpec
 from gpu_node.training import import_sources
 from gpu_node.training.import_command import import_command
 from gpu_node.training.import_sources import Preset, source_open
+from tests.gpu_node.artifact_server import artifacts_served
 from tests.gpu_node.foreign_models import LLAMA3, folder_write, foreign_model, foreign_tokenizer, gguf_write
+from tests.gpu_node.job_node import JobNode
+from tests.gpu_node.test_job_kinds import artifact
 from tests.gpu_node.tiny_model import greedy_slowly
 
 LOGITS_MAX_DIFFERENCE = 1e-5
@@ -283,3 +289,39 @@ def test_a_folder_that_is_there_is_not_overwritten_unasked(tmp_path: Path, capsy
     (tmp_path / "ours").mkdir()
     assert import_command([str(tmp_path), "--out", str(tmp_path / "ours")]) == 2
     assert "--replace" in capsys.readouterr().err
+
+
+# The job
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JobNode]:
+    node = JobNode(tmp_path_factory.mktemp("state"), jobs_max=3).start()
+    yield node
+    node.close()
+
+
+def test_a_job_imports_what_lies_on_the_node_or_in_the_store(node: JobNode, tmp_path: Path) -> None:
+    model = foreign_model()
+    folder_write(node.state / "imports" / "theirs", model)
+    gguf_write(tmp_path / "file" / "tiny.gguf", model)
+    node.put("job_folder", ImportSpec(source="folder", folder="theirs", name="Theirs", dtype="float32"))
+    with artifacts_served() as store:
+        spec = ImportSpec(source="artifact", artifact="0" * 64)
+        node.put("job_artifact", spec, {"artifact": store.take(tmp_path / "file")})
+        node.put("job_nothing", ImportSpec(source="folder", folder="nothing"))
+        folder = artifact(node, store, "job_folder", tmp_path / "ours")
+        assert node.wait_end("job_artifact").type == "job.finished", node.events("job_artifact")
+    agrees(folder, model)
+    assert json.loads((folder / "model_card.json").read_text())["model"] == "Theirs"
+    ended = node.wait_end("job_nothing")
+    assert isinstance(ended, JobFailed)
+    assert (ended.cause, ended.message) == ("bad_input", "this node has no imports/nothing")
+
+
+def test_a_source_and_its_name_belong_together() -> None:
+    for fields in ({"source": "folder"}, {"folder": "x"}, {"source": "artifact", "folder": "x"}):
+        with pytest.raises(ValueError, match="is named exactly where source is"):
+            ImportSpec(**fields)
+    with pytest.raises(ValueError, match="pattern"):
+        ImportSpec(source="folder", folder="../x")
