@@ -87,7 +87,8 @@ def _extended(
 ) -> tuple[Transformer, Mapping[str, torch.Tensor]]:
     """The model's shape (no weights in it) and its tensors, with rows for the new tokens."""
     ids = special_ids(tokenizer)
-    pieces = {tokenizer.token_to_id(token): encode_text(tokenizer, token.strip("<|>")) for token in new}
+    numbers = {id_: token for token in new if (id_ := tokenizer.token_to_id(token)) is not None}
+    pieces = {id_: encode_text(tokenizer, token.strip("<|>")) for id_, token in numbers.items()}
     rows = vocabulary_rows(max(foreign.config.vocab_size, tokenizer.get_vocab_size()))
     config = replace(foreign.config, vocab_size=rows, pad_token_id=ids.pad, bos_token_id=ids.bos, eos_token_ids=ids.eos)
     with torch.device("meta"):
