@@ -7,6 +7,7 @@ USAGE = """usage: python -m gpu_node COMMAND [options]
   serve     answer questions over HTTP
   train     train a model from a recipe
   evaluate  measure a checkpoint
+  import    bring in a model that somebody else trained
 
 python -m gpu_node COMMAND --help says more."""
 
@@ -26,6 +27,10 @@ def main(arguments: list[str]) -> int:
             from gpu_node.evaluation.command import evaluate_command
 
             return evaluate_command(rest)
+        case "import":
+            from gpu_node.training.import_command import import_command
+
+            return import_command(rest)
         case "-h" | "--help" | "help":
             print(USAGE)
             return 0

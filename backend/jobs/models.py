@@ -58,6 +58,7 @@ class Job(models.Model):
         GENERATE = "generate"
         EXPORT = "export"
         QUANTIZE = "quantize"
+        IMPORT = "import"
 
     class Wish(models.TextChoices):
         """What a person asked for and a node has still to confirm."""

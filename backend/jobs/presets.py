@@ -7,12 +7,13 @@ from gpu_node.protocol.job_spec import (
     EvalSpec,
     ExportSpec,
     GenerateSpec,
+    ImportSpec,
     JobSpec,
     QuantizeSpec,
     TrainSpec,
 )
 
-SPECS = (TrainSpec, EvalSpec, GenerateSpec, ExportSpec, QuantizeSpec)
+SPECS = (TrainSpec, EvalSpec, GenerateSpec, ExportSpec, QuantizeSpec, ImportSpec)
 
 PRESETS: tuple[tuple[str, str, JobSpec], ...] = (
     (
@@ -62,6 +63,11 @@ PRESETS: tuple[tuple[str, str, JobSpec], ...] = (
         ),
     ),
     ("Evaluate", "Problems at held-out seeds, each family eight times.", EvalSpec(model="svend-nano")),
+    (
+        "Import SmolLM2",
+        "A small chat model of another maker (135M, Apache-2.0), to serve or to fine-tune.",
+        ImportSpec(),
+    ),
     ("Generate data", "Problems with their checked calls, as JSON lines.", GenerateSpec()),
 )
 

@@ -7,7 +7,7 @@ follow tick again. Not here: placement, frames, sweeps.
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from django.db import transaction
 from django.utils import timezone
@@ -20,7 +20,7 @@ from backend.jobs.bell import job_ring
 from backend.jobs.inputs import inputs_check
 from backend.jobs.models import Job, Transition
 from backend.jobs.states import job_move
-from gpu_node.protocol.job_spec import JobSpec, TrainSpec, job_spec_adapter
+from gpu_node.protocol.job_spec import ImportSpec, JobKind, JobSpec, TrainSpec, job_spec_adapter
 
 RETRIES_DEFAULT = 0  # an error of the code is a person's to look at, unless they ask for more tries
 QUEUED_JOBS_MAX = 1_000  # of one account: a loop that makes jobs is a mistake
@@ -47,8 +47,7 @@ def spec_parse(given: dict[str, Any]) -> JobSpec:
         return job_spec_adapter.validate_python(given)
     except ValidationError as error:
         first = error.errors()[0]
-        kinds = {"train", "evaluate", "generate", "export", "quantize"}
-        path = ".".join(str(part) for part in first["loc"] if part not in kinds)
+        path = ".".join(str(part) for part in first["loc"] if part not in get_args(JobKind))
         message = first["msg"].removeprefix("Value error, ")
         raise ApplicationError(
             f"spec.{path}: {message}" if path else f"spec: {message}",
@@ -120,6 +119,8 @@ def _repeated(job: Job, *, account_id: str, digest: str) -> Job:
 def _name(spec: JobSpec) -> str:
     if isinstance(spec, TrainSpec):
         return f"{spec.objective} {spec.model_size}"
+    if isinstance(spec, ImportSpec):
+        return f"import {spec.name or spec.folder or spec.artifact or spec.source}"
     return f"{spec.kind} {getattr(spec, 'model', '')}".strip()
 
 

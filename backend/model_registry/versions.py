@@ -20,6 +20,7 @@ from backend.model_registry.shipped import config_describe, tensors_describe
 from gpu_node.protocol.manifest import Manifest, ManifestFile
 
 CONFIG_BYTES_MAX = 1_048_576
+CARD_FILE = "model_card.json"
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]*")
 JOB_CHARS_SHOWN = 6  # of a job's id in a derived name: enough to find it, short enough to say
 
@@ -59,7 +60,6 @@ def version_register(
     if known is not None:
         return known
     parent = ModelVersion.objects.filter(name=lineage.parent).first() if lineage.parent else None
-    name = _name_checked(name) if name else _name_derive(lineage, parent)
     files = {file.path: file for file in manifest.files}
     if "config.json" not in files:
         raise InvalidCheckpoint("The checkpoint has no config.json: it is no Hugging Face folder.")
@@ -67,10 +67,12 @@ def version_register(
         config = json.loads(_read(files["config.json"]))
         described = config_describe(config)
         tensors = [tensors_describe(_head(file)) for path, file in files.items() if _is_weights(path)]
+        card = dict(json.loads(_read(files[CARD_FILE]))) if CARD_FILE in files else {}
     except (ValueError, KeyError, TypeError) as error:
         raise InvalidCheckpoint(f"The checkpoint's files cannot be read: {error!r}.") from error
     if not tensors:
         raise InvalidCheckpoint("The checkpoint has no safetensors file: there are no weights to serve.")
+    name = _name_checked(name) if name else _name_derive(lineage, parent, card)
     manifest_keep(manifest)
     version = ModelVersion.objects.create(
         name=name,
@@ -80,6 +82,7 @@ def version_register(
         vocab_size=described.vocab_size,
         num_parameters=sum(one.num_parameters for one in tensors),
         dtype=max(tensors, key=lambda one: one.num_parameters).dtype,
+        card=card,
         manifest=manifest.model_dump(mode="json"),
         manifest_sha256=manifest.sha256,
         num_bytes=manifest.num_bytes,
@@ -103,12 +106,20 @@ def _name_checked(name: str) -> str:
     return name
 
 
-def _name_derive(lineage: Lineage, parent: ModelVersion | None) -> str:
-    """`svend-nano-x7k2pq-200`: the family, the job, the step; a number behind it where that is taken."""
-    family = (lineage.config or {}).get("model_size")
+def _name_derive(lineage: Lineage, parent: ModelVersion | None, card: dict[str, Any]) -> str:
+    """`svend-nano-x7k2pq-200`: the family, the job, the step; what was imported keeps its own name. A number behind it
+    where that is taken."""
+    config = lineage.config or {}
+    if config.get("kind") == "import" and card.get("model"):
+        return _name_free(re.sub(r"[^a-z0-9._-]+", "-", str(card["model"]).lower()).strip("-._") or "imported")
+    family = config.get("model_size")
     base = re.sub(r"-[a-z0-9]{6}-\d+(\.\d+)?$", "", parent.name) if parent else f"svend-{family or 'model'}"
     job = lineage.job_id.rpartition("_")[2][-JOB_CHARS_SHOWN:].lower()
-    name = f"{base}-{job}-{lineage.step}"[:NAME_CHARS_MAX]
+    return _name_free(f"{base}-{job}-{lineage.step}")
+
+
+def _name_free(name: str) -> str:
+    name = name[:NAME_CHARS_MAX]
     taken = set(ModelVersion.objects.filter(name__startswith=name).values_list("name", flat=True))
     numbered = (f"{name}.{number}" for number in range(2, len(taken) + 3))
     return name if name not in taken else next(one for one in numbered if one not in taken)

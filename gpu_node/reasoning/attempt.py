@@ -174,7 +174,7 @@ class Attempt:
 
     async def events(self, *, is_one_step: bool = False) -> AsyncGenerator[RunEvent, None]:
         """To the turn's end, or to the end of one step: then `finish_reason` is None."""
-        stop_ids = {self.reasoner.special.end, self.reasoner.special.tool_call_end}
+        stop_ids = set(self.reasoner.special.eos)
         if is_one_step:
             stop_ids |= {self.reasoner.special.think_end, *self.trace.token_bytes.line_ends}
         self._is_step_over = False

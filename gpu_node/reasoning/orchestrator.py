@@ -232,7 +232,7 @@ class ReasonRun(_Run):
         special = self.orchestrator.reasoner.special
         forbidden = set(special.never_sampled)
         if not self.spec.tools and not self.spec.client_tools:
-            forbidden |= {special.tool_call, special.tool_name, special.tool_args, special.tool_call_end}
+            forbidden |= set(special.call_tags)
         return self._sampling(
             temperature=self.spec.temperature if is_first else max(self.spec.temperature, BRANCH_TEMPERATURE),
             seed=self._seed + seed_offset,
@@ -291,11 +291,10 @@ class CompletionRun(_Run):
     async def _events(self) -> AsyncGenerator[RunEvent, None]:
         reasoner = self.orchestrator.reasoner
         special = reasoner.special
-        markup = {special.think, special.think_end, special.tool_call, special.tool_name, special.tool_args}
-        forbidden = frozenset({*special.never_sampled, *markup, special.tool_call_end})
-        stop_ids = frozenset() if self.spec.ignore_eos else frozenset({special.end})
+        forbidden = frozenset({*special.never_sampled, *special.tags})
+        stop_ids = frozenset() if self.spec.ignore_eos else special.ends
         if self.spec.ignore_eos:
-            forbidden |= {special.end}
+            forbidden |= special.ends
         sampling = self._sampling(temperature=self.spec.temperature, seed=self._seed, forbidden_ids=forbidden)
         num_left = min(self.budget.completion_tokens_left, reasoner.backend.context_tokens - len(self.prompt_ids))
         finish_reason: FinishReason | None = None

@@ -5,7 +5,7 @@ tokens' ids are markup. Not here: what a call means, whether it is allowed, its 
 list of ids whole or cut at any points gives the same parts, once neighbouring `StepIds` are joined.
 """
 
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from typing import Literal
 
 from gpu_node.data.chat_format import SpecialIds
@@ -58,7 +58,7 @@ class ToolCallParser:
 
     def __init__(self, special: SpecialIds) -> None:
         self._special = special
-        self._markup = frozenset(astuple(special))
+        self._markup, self._ends = special.markup, special.ends
         self._step: StepKind | None = None
         self._call: _OpenCall | None = None
 
@@ -94,7 +94,7 @@ class ToolCallParser:
         elif token_id == special.tool_call:
             self._end_step(parts)
             self._call = _OpenCall()
-        elif token_id == special.end:
+        elif token_id in self._ends:
             self._end_step(parts)
             parts.append(TurnEnd())
         elif token_id == special.tool_call_end:
@@ -113,7 +113,7 @@ class ToolCallParser:
         special = self._special
         if token_id == special.tool_call_end:
             self._end_call(call, parts)
-        elif token_id == special.end:
+        elif token_id in self._ends:
             call.problem = call.problem or "the call was not closed"
             self._end_call(call, parts)
             parts.append(TurnEnd())

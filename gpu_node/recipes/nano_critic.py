@@ -127,7 +127,7 @@ def _prompt(tokenizer: Tokenizer, problem: Problem) -> list[int]:
 def _judge(tokenizer: Tokenizer, problem: Problem, rollout: Rollout) -> Judged:
     ids = special_ids(tokenizer)
     answer = tokenizer.decode(rollout.answer_ids(ids)).strip()
-    is_complete = rollout.ids[-1] == ids.end
+    is_complete = rollout.ids[-1] in ids.ends
     return Judged(problem, rollout, answer, is_complete and is_right(problem.answer_kind, problem.answer, answer))
 
 

@@ -25,8 +25,9 @@ PIECE_TOKENS = (1, 6)
 
 def span_rows(pool: RowPool, ids: SpecialIds, *, vocab_size: int, num: int, seed: int) -> Iterator[Row]:
     rng = np.random.Generator(np.random.PCG64(seed))
-    words = pool.ids[(pool.weights > 0) & (pool.ids > max(vars(ids).values()))]
-    first_word = max(vars(ids).values()) + 1
+    first_word = max(ids.markup) + 1
+    words = pool.ids[(pool.weights > 0) & (pool.ids >= first_word)]
+    before, between = [*ids.start, *ids.opening("user")], [ids.end, *ids.tail, *ids.opening("assistant")]
     for _ in range(num):
         length = int(rng.integers(*QUESTION_TOKENS))
         if rng.random() < RANDOM_SHARE:
@@ -37,8 +38,8 @@ def span_rows(pool: RowPool, ids: SpecialIds, *, vocab_size: int, num: int, seed
             answer, weights = list(question), [1.0] * length
         else:
             answer, weights = _spans(question, rng)
-        row = [ids.bos, ids.user, *question, ids.end, ids.assistant, *answer, ids.end]
-        row_weights = [0.0] * (len(question) + 4) + weights + [0.0]
+        row = [*before, *question, *between, *answer, ids.end]
+        row_weights = [0.0] * (len(before) + len(question) + len(between)) + weights + [0.0]
         yield Row(ids=[int(i) for i in row], weights=row_weights, group=GROUP)
 
 

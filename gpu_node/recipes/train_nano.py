@@ -20,7 +20,7 @@ from tokenizers import Tokenizer
 from gpu_node.data.chat_format import special_ids
 from gpu_node.data.packing import RowPool, Stage, StagedOrder, pool_build, pool_load
 from gpu_node.data.problem import HELD_OUT_SEED_FIRST
-from gpu_node.data.tokenizer import tokenizer_load
+from gpu_node.data.tokenizer import tokenizer_files, tokenizer_load
 from gpu_node.model.checkpoint import load_checkpoint, save_checkpoint
 from gpu_node.model.transformer import Transformer, initialise
 from gpu_node.recipes import svend_nano as recipe
@@ -33,7 +33,6 @@ from gpu_node.recipes.nano_critic import (
     problems_draw,
     thresholds_choose,
 )
-from gpu_node.recipes.nano_files import tokenizer_files
 from gpu_node.recipes.nano_rows import (
     ROW_TOKENS_MAX,
     PoolSpec,

@@ -48,7 +48,7 @@ PEER_WORDS = ("RendezvousTimeoutError", "RendezvousConnectionError", "DistNetwor
 
 # What a job's process sees of the environment: nothing that could be the node's secret.
 ENVIRONMENT = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
-ENVIRONMENT_PREFIXES = ("CUDA_", "NCCL_", "GLOO_", "OMP_", "MKL_", "TORCH_", "NVIDIA_", "LC_")
+ENVIRONMENT_PREFIXES = ("PIP_", "CUDA_", "NCCL_", "GLOO_", "OMP_", "MKL_", "TORCH_", "NVIDIA_", "LC_")
 
 
 def main(arguments: list[str]) -> int:

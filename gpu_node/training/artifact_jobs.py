@@ -48,7 +48,7 @@ def generate_job(attempt: AttemptFolder, spec: GenerateSpec, log: JobLog) -> Non
                 log.write("metric", step=place + 1, values={"num_rows": num_rows})
     folder_replace(staging, attempt.output)
     log.write("metric", step=spec.data.num_rows, values={"num_rows": num_rows})
-    _tell(attempt, log, step=spec.data.num_rows)
+    artifact_tell(attempt, log, step=spec.data.num_rows)
 
 
 def _problem_row(spec: DataSpec, seed: int) -> dict[str, object] | None:
@@ -76,7 +76,7 @@ def export_job(attempt: AttemptFolder, spec: ExportSpec, log: JobLog) -> None:
     source, model = _model_load(attempt, log)
     dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16}[spec.dtype]
     save_checkpoint(attempt.output, model, dtype=dtype, tokenizer_files=_texts(source))
-    _tell(attempt, log, step=1)
+    artifact_tell(attempt, log, step=1)
 
 
 def quantize_job(attempt: AttemptFolder, _spec: QuantizeSpec, log: JobLog) -> None:
@@ -84,7 +84,7 @@ def quantize_job(attempt: AttemptFolder, _spec: QuantizeSpec, log: JobLog) -> No
     weights, error = quantize_state(model.state_dict())
     log.write("metric", step=1, values={"relative_error": error})
     save_checkpoint(attempt.output, model, weights=weights, tokenizer_files=_texts(source))
-    _tell(attempt, log, step=1)
+    artifact_tell(attempt, log, step=1)
 
 
 def _model_load(attempt: AttemptFolder, log: JobLog) -> tuple[Path, Transformer]:
@@ -100,7 +100,7 @@ def _texts(folder: Path) -> dict[str, str]:
     return {name: (folder / name).read_text(encoding="utf-8") for name in TEXT_FILES if (folder / name).exists()}
 
 
-def _tell(attempt: AttemptFolder, log: JobLog, *, step: int) -> None:
+def artifact_tell(attempt: AttemptFolder, log: JobLog, *, step: int) -> None:
     shutil.rmtree(attempt.path / "output.partial", ignore_errors=True)
     log.write("checkpoint", step=step, manifest=manifest_of(attempt.output))
     log.write("job.finished", step=step, is_complete=True)

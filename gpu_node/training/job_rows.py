@@ -106,7 +106,7 @@ def _judged(rows: Iterator[Row], tokenizer: Tokenizer, *, seed: int) -> Iterator
     digits = [id_ for digit in "0123456789" if (id_ := tokenizer.token_to_id(digit)) is not None]
     for number, row in enumerate(rows):
         read = list(row.ids)
-        asked_until = read.index(ids.assistant) if ids.assistant in read else 0
+        asked_until = next(iter(ids.turn_starts(read, "assistant")), 0)
         places = [place for place in range(asked_until) if read[place] in digits]
         is_right = number % 2 == 0 or not places
         if not is_right:

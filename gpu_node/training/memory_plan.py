@@ -11,7 +11,7 @@ from typing import assert_never
 
 from gpu_node.evaluation.benchmarks import evaluated_families
 from gpu_node.model.config import PRESETS, ModelConfig
-from gpu_node.protocol.job_spec import EvalSpec, ExportSpec, GenerateSpec, JobSpec, QuantizeSpec, TrainSpec
+from gpu_node.protocol.job_spec import EvalSpec, ExportSpec, GenerateSpec, ImportSpec, JobSpec, QuantizeSpec, TrainSpec
 from gpu_node.protocol.plan import MemoryPart, Plan, PlanCheck
 from gpu_node.training.job_errors import JobRefused
 from gpu_node.training.job_rows import families_check
@@ -51,7 +51,7 @@ def plan_make(spec: JobSpec, room: NodeRoom) -> Plan:
             return _small_plan(room, [_eval_check(spec)])
         case GenerateSpec():
             return _small_plan(room, [_families_check(spec.data.families)])
-        case ExportSpec() | QuantizeSpec():
+        case ExportSpec() | QuantizeSpec() | ImportSpec():
             return _small_plan(room, [])
         case _:
             assert_never(spec)

@@ -43,7 +43,7 @@ class Rollout:
         """What follows the last thought or result, without the end."""
         last = max((i for i, t in enumerate(self.ids) if t in (ids.think_end, ids.tool_result_end)), default=None)
         start = self.prompt_tokens if last is None else max(self.prompt_tokens, last + 1)
-        return [t for t in self.ids[start:] if t != ids.end]
+        return [t for t in self.ids[start:] if t not in ids.ends]
 
 
 async def rollouts_sample(
@@ -116,14 +116,14 @@ def _advance(row: Rollout, sampled: int, tokenizer: Tokenizer, ids: SpecialIds, 
     token = row.forced.popleft() if is_forced else sampled
     row.ids.append(token)
     row.is_sampled.append(not is_forced)
-    if token in (ids.think_end, ids.tool_result_end, ids.end):
+    if token in ids.ends or token in (ids.think_end, ids.tool_result_end):
         row.ends.append(len(row.ids))
     if token == ids.tool_call_end and not is_forced:
         name, arguments = _call_text(row.ids, tokenizer, ids)
         row.calls.append((name, arguments, ""))
         row.waits_for = asyncio.ensure_future(call_tool(name, arguments))
     has_too_much = not row.forced and len(row.ids) - row.prompt_tokens >= NEW_TOKENS_MAX
-    row.is_finished = token == ids.end or has_too_much or len(row.calls) > CALLS_MAX
+    row.is_finished = token in ids.ends or has_too_much or len(row.calls) > CALLS_MAX
 
 
 def _is_waiting(row: Rollout, tokenizer: Tokenizer) -> bool:

@@ -13,7 +13,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from gpu_node.protocol.job_spec import EvalSpec, ExportSpec, GenerateSpec, QuantizeSpec, TrainSpec
+from gpu_node.protocol.job_spec import EvalSpec, ExportSpec, GenerateSpec, ImportSpec, QuantizeSpec, TrainSpec
 from gpu_node.training.attempt_folder import AttemptFolder
 from gpu_node.training.job_errors import JobStopped, failure_of
 from gpu_node.training.job_frames import JobLog, has_terminal
@@ -67,6 +67,10 @@ def _run(attempt: AttemptFolder, log: JobLog) -> None:
             from gpu_node.training.artifact_jobs import quantize_job
 
             quantize_job(attempt, spec, log)
+        case ImportSpec():
+            from gpu_node.training.import_job import import_job
+
+            import_job(attempt, spec, log)
 
 
 def die_with_parent() -> None:

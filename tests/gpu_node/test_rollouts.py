@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from gpu_node.data.chat_format import special_ids
+from gpu_node.data.chat_format import SpecialIds, special_ids
 from gpu_node.data.packing import pool_load
 from gpu_node.data.synthetic import tokenizer_texts
 from gpu_node.data.tokenizer import tokenizer_train
@@ -59,6 +59,10 @@ def policy(tokenizer) -> Transformer:
     return model
 
 
+def asked(ids: SpecialIds, *question: int) -> list[int]:
+    return [*ids.start, *ids.opening("user"), *question, ids.end, *ids.opening("assistant")]
+
+
 async def echo(name: str, arguments: str) -> str:
     await asyncio.sleep(0.001)
     return f"{len(name)} {len(arguments)}"
@@ -66,7 +70,7 @@ async def echo(name: str, arguments: str) -> str:
 
 def test_rows_of_a_batch_do_not_touch_each_other(tokenizer, policy) -> None:
     ids = special_ids(tokenizer)
-    prompts = [[ids.bos, ids.user, 100 + i, *range(200, 200 + 3 * i), ids.end, ids.assistant] for i in range(5)]
+    prompts = [asked(ids, 100 + i, *range(200, 200 + 3 * i)) for i in range(5)]
 
     async def sample(batch):
         return await rollouts_sample(policy, tokenizer, batch, call_tool=echo, temperature=0.0, seed=0)
@@ -81,7 +85,7 @@ def test_rows_of_a_batch_do_not_touch_each_other(tokenizer, policy) -> None:
 
 def test_tags_that_only_others_write_are_never_sampled(tokenizer, policy) -> None:
     ids = special_ids(tokenizer)
-    prompts = [[ids.bos, ids.user, 300 + i, ids.end, ids.assistant] for i in range(8)]
+    prompts = [asked(ids, 300 + i) for i in range(8)]
     rows = asyncio.run(rollouts_sample(policy, tokenizer, prompts, call_tool=echo, temperature=1.5, seed=3))
     sampled = {t for row in rows for t, was in zip(row.ids, row.is_sampled, strict=True) if was}
     assert not sampled & set(ids.never_sampled)
@@ -108,7 +112,7 @@ def test_an_altered_question_makes_its_call_and_answer_wrong_but_not_the_thought
     written = [50, ids.think_end, ids.tool_call, three, ids.tool_call_end, ids.tool_result, five, ids.tool_result_end]
     rollout = Rollout(
         prompt_tokens=3,
-        ids=[ids.user, three, ids.assistant, *written, five, ids.end],
+        ids=[*ids.opening("user"), three, *ids.opening("assistant"), *written, five, ids.end],
         is_sampled=[False] * 3 + [True] * 5 + [False] * 3 + [True] * 2,
         ends=[5, 11, 13],
     )
@@ -187,13 +191,13 @@ def test_rows_of_spans_answer_with_pieces_of_their_question(tmp_path: Path, toke
     pool = pool_make(tmp_path, PoolSpec(name="small", seed_start=0, num_seeds=40, copy_share=0.5), tokenizer)
     ids = special_ids(tokenizer)
     for row in span_rows(pool, ids, vocab_size=1024, num=50, seed=3):
-        question = row.ids[2 : row.ids.index(ids.assistant) - 1]
+        [answer_at] = ids.turn_starts(row.ids, "assistant")
+        question = row.ids[2 : answer_at - 2]
         pairs = set(itertools.pairwise(question))
-        answer_at = row.ids.index(ids.assistant) + 1
         for place in range(answer_at + 1, len(row.ids)):
             if row.weights[place] and place > answer_at + 1:
                 assert (row.ids[place - 1], row.ids[place]) in pairs
-        assert not set(question) & set(vars(ids).values())
+        assert not set(question) & ids.markup
 
 
 def test_a_mixture_takes_the_rows_it_names(tmp_path: Path, tokenizer) -> None:
@@ -215,7 +219,7 @@ def test_sampling_keeps_no_graph(tokenizer, policy) -> None:
         was_enabled.append(torch.is_grad_enabled())
         return "1"
 
-    prompts = [[ids.bos, ids.user, 300 + i, ids.end, ids.assistant] for i in range(8)]
+    prompts = [asked(ids, 300 + i) for i in range(8)]
     asyncio.run(rollouts_sample(policy, tokenizer, prompts, call_tool=look, temperature=1.5, seed=3))
     assert was_enabled
     assert not any(was_enabled)

@@ -33,6 +33,7 @@ export const a = {
       generate: "Generate",
       export: "Export",
       quantize: "Quantize",
+      import: "Import",
     } as Record<string, string>,
     kindsRunning: {
       train: "train",
@@ -40,6 +41,7 @@ export const a = {
       generate: "generate",
       export: "export",
       quantize: "quantize",
+      import: "import",
     } as Record<string, string>,
     status: {
       queued: "Queued",

@@ -1820,9 +1820,10 @@ export interface components {
          *     * `generate` - Generate
          *     * `export` - Export
          *     * `quantize` - Quantize
+         *     * `import` - Import
          * @enum {string}
          */
-        KindEnum: "train" | "evaluate" | "generate" | "export" | "quantize";
+        KindEnum: "train" | "evaluate" | "generate" | "export" | "quantize" | "import";
         LastRun: {
             id: string;
             status?: components["schemas"]["LastRunStatusEnum"];

@@ -73,7 +73,7 @@ export function CheckpointTable({ job, rows, onRegister }: TableProps) {
 
 function Row({ job, row, onRegister }: { job: JobRow; row: CheckpointRow; onRegister: () => void }) {
   const loss = row.values.validation_loss ?? row.values.loss;
-  const isWeights = job.kind === "train" || job.kind === "export" || job.kind === "quantize";
+  const isWeights = job.kind !== "generate" && job.kind !== "evaluate";
   const keep = row.keep_reasons.map((reason) => a.checkpoints.keep[reason] ?? reason).join(", ");
   return (
     <>

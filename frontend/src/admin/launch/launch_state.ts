@@ -3,7 +3,7 @@ import { dollarsToNano } from "../../keys/dollars";
 import type { JobDetail, JobKind, JobTerms, SpecSchema } from "../api_types";
 import { type FormField, type FormValues, formFields, type Spec } from "./schema_form";
 
-export const KINDS: JobKind[] = ["train", "evaluate", "generate", "export", "quantize"];
+export const KINDS: JobKind[] = ["train", "evaluate", "generate", "export", "quantize", "import"];
 export const isKind = (text: unknown): text is JobKind => KINDS.includes(text as JobKind);
 
 /** Above this estimate a launch asks back. */
@@ -26,6 +26,7 @@ const IMPORTANT: Record<JobKind, string[]> = {
   generate: ["data.num_rows", "data.families", "data.seed_start"],
   export: ["model", "dtype"],
   quantize: ["model", "bits"],
+  import: ["source", "folder", "artifact"],
 };
 
 /** Fields in the order a reader decides them: the important ones first, as they are listed. */
@@ -71,7 +72,7 @@ export function specFirst(
 ): Spec {
   const preset = schema.presets.find((one) => one.name === search.preset && one.kind === kind);
   const base: Spec = { ...(clone?.kind === kind ? clone.spec : preset?.spec) };
-  if (search.model && kind !== "train" && kind !== "generate") base.model = search.model;
+  if (search.model && kind !== "train" && kind !== "generate" && kind !== "import") base.model = search.model;
   if (search.parent && kind === "train") base.parent = search.parent;
   if (search.file && kind === "train")
     base.data = {

@@ -209,6 +209,8 @@ export function pathsChanged(fields: FormField[], values: FormValues, other: For
 /** "schema.num_steps: too large" style messages of the server name the field: the path that one is of, if any. */
 export function pathOfParam(fields: FormField[], param: string | null): string | null {
   if (!param) return null;
-  const bare = param.replace(/^spec\./, "").replace(/^(train|evaluate|generate|export|quantize)\./, "");
+  const bare = param
+    .replace(/^spec\./, "")
+    .replace(/^(train|evaluate|generate|export|quantize|import)\./, "");
   return fields.find((field) => field.path === bare)?.path ?? null;
 }

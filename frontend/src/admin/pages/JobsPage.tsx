@@ -14,7 +14,7 @@ import { BUTTON_LINK } from "../links";
 import { a } from "../strings";
 import { useEmptyTold } from "../use_empty_told";
 
-const KINDS = ["all", "train", "evaluate", "generate", "export", "quantize"] as const;
+const KINDS = ["all", "train", "evaluate", "generate", "export", "quantize", "import"] as const;
 type KindFilter = (typeof KINDS)[number];
 
 export function JobsPage() {
