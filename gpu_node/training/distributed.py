@@ -15,7 +15,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from gpu_node.data.packing import Batch
@@ -77,6 +77,7 @@ class World:
         for block in model.model.layers:
             fully_shard(block)
         fully_shard(model)
+        register_fsdp_forward_method(model, "next_token_losses")
 
     def whole(self, tensor: Tensor) -> Tensor:
         return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor

@@ -332,10 +332,8 @@ def config_json(config: TrainConfig) -> str:
 
 def language_loss(model: Transformer, ids_BT: Tensor, weights_BT: Tensor, _labels_BT: Tensor) -> Tensor:
     """Cross entropy of each next id, weighted; per unit of weight, so that batches of any make-up weigh alike."""
-    logits_BTV = model(ids_BT)[:, :-1]
-    losses = F.cross_entropy(logits_BTV.flatten(0, 1).float(), ids_BT[:, 1:].flatten(), reduction="none")
-    weights = weights_BT[:, 1:].flatten()
-    return (losses * weights).sum() / weights.sum()
+    weights = weights_BT[:, 1:]
+    return (model.next_token_losses(ids_BT) * weights).sum() / weights.sum()
 
 
 def score_loss(model: Transformer, ids_BT: Tensor, weights_BT: Tensor, labels_BT: Tensor) -> Tensor:
