@@ -24,6 +24,7 @@ from gpu_node.data.packing import Batch
 from gpu_node.model.checkpoint import weights_open
 from gpu_node.model.transformer import Transformer
 from gpu_node.training.attempt_folder import CONTROLS, Control
+from gpu_node.training.job_errors import JobRefused
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,15 +103,17 @@ class World:
         return rows
 
     def load(self, model: Transformer, folder: Path) -> None:
-        """This rank's rows of a checkpoint's weights into a model that may be sharded, one tensor at a time."""
+        """This rank's rows of a checkpoint's weights into a model that may be sharded, one tensor at a time. Raises
+        JobRefused for one that is no checkpoint of this model."""
         state = model.state_dict()
         with weights_open(folder) as stored, torch.no_grad():
             if missing := sorted(state.keys() - stored.keys()):
-                raise ValueError(f"{folder}: {len(missing)} tensors are missing, first {missing[0]!r}")
+                raise JobRefused("bad_input", f"the checkpoint lacks {len(missing)} tensors, first {missing[0]!r}")
             for name, tensor in state.items():
                 rows, saved = self.own_rows(tensor), stored[name].get_slice(name)
                 if saved.get_shape() != list(tensor.shape):
-                    raise ValueError(f"{folder}: {name!r} has shape {saved.get_shape()}, not {list(tensor.shape)}")
+                    said = f"the checkpoint's {name!r} has shape {saved.get_shape()}, not {list(tensor.shape)}"
+                    raise JobRefused("bad_input", said, cure="resume with the model_size it was trained with")
                 own = tensor.to_local() if isinstance(tensor, DTensor) else tensor
                 own.copy_(saved[rows.start : rows.stop])
 

@@ -75,6 +75,23 @@ def test_a_turn_must_hold_a_row() -> None:
         TrainSpec(batch_tokens=4096, accumulation_steps=16)
 
 
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"ranks_per_node": 3}, "3 ranks do not divide batch_tokens 4096: set it to 4095 or 4098"),
+        ({"weight_dtype": "bfloat16"}, "set optimizer to 'adamw8bit', which rounds stochastically"),
+        ({"is_stepping_early": True}, "is_stepping_early needs optimizer 'adamw8bit', not 'muon'"),
+        (
+            {"is_stepping_early": True, "optimizer": "adamw8bit", "accumulation_steps": 2},
+            "accumulation_steps 2 and 1 ranks must both be 1",
+        ),
+    ],
+)
+def test_settings_that_exclude_each_other_are_refused_with_the_cure(fields: dict, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        TrainSpec(**fields)
+
+
 def test_ranks_share_the_state() -> None:
     alone = plan_make(TrainSpec(model_size="7b"), H100)
     gang = plan_make(TrainSpec(model_size="7b", ranks_per_node=8), H100)
