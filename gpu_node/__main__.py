@@ -7,6 +7,7 @@ USAGE = """usage: python -m gpu_node COMMAND [options]
   serve     answer questions over HTTP
   train     train a model from a recipe
   evaluate  measure a checkpoint
+  plan      the memory that a training or a served model needs
 
 python -m gpu_node COMMAND --help says more."""
 
@@ -26,6 +27,10 @@ def main(arguments: list[str]) -> int:
             from gpu_node.evaluation.command import evaluate_command
 
             return evaluate_command(rest)
+        case "plan":
+            from gpu_node.training.plan_command import plan_command
+
+            return plan_command(rest)
         case "-h" | "--help" | "help":
             print(USAGE)
             return 0

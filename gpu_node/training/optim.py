@@ -210,12 +210,14 @@ def _members(named: Mapping[str, Tensor], config: OptimConfig, *, is_wide: bool)
             muon.is_wide = is_wide
         members["muon"] = muon
     if others:
-        members["adamw"] = (AdamW8bit if config.optimizer == "adamw8bit" else torch.optim.AdamW)(
-            others,
-            lr=config.adamw_learning_rate,
-            betas=config.adamw_betas,
-            weight_decay=config.adamw_weight_decay,
-        )
+        how: dict[str, Any] = {
+            "lr": config.adamw_learning_rate,
+            "betas": config.adamw_betas,
+            "weight_decay": config.adamw_weight_decay,
+        }
+        is_8bit = config.optimizer == "adamw8bit"
+        # Tensor by tensor on a GPU too: updated all at once they need a copy of the gradients.
+        members["adamw"] = AdamW8bit(others, **how) if is_8bit else torch.optim.AdamW(others, foreach=False, **how)
     return members
 
 
