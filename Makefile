@@ -11,7 +11,7 @@ NPM := $(PY) -m backend.local.web_ui npm
 # The Django plugin reads the settings; it connects to nothing.
 SETTINGS_ENV := SVEND_LOCAL=1 SVEND_SECRET_KEY=only-to-read-the-settings-0123456789-0123456789-0123456789 DATABASE_URL=postgres://nobody@127.0.0.1:1/none REDIS_URL=redis://127.0.0.1:1/0
 
-.PHONY: help up down status reset doctor test test-fence test-extra test-fast test-unit test-e2e lint types arch bench fuzz train-nano evaluate-nano ui ui-check wire lock browser
+.PHONY: help up down status reset doctor test test-fence test-distributed test-extra test-fast test-unit test-e2e lint types arch bench fuzz train-nano evaluate-nano ui ui-check wire lock browser
 
 help: ## what each target does
 	@grep -hE '^[a-z][a-z0-9-]*:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -59,11 +59,14 @@ reset: down ## stop, then remove all local state (./var)
 
 # --- checks
 test: $(VENV)/.dev browser lint types arch ui-check ui ## all that must hold: lint, types, unit, real services, the shipped model, Chromium
-	CI=$${CI:-} $(PY) -m pytest -n 2 --dist loadfile -m "not extra" --durations 10 tests/chaos tests/protocol tests/gpu_node tests/backend tests/worker tests/deploy tests/test_architecture.py
+	CI=$${CI:-} $(PY) -m pytest -n 2 --dist loadfile -m "not extra and not distributed" --durations 10 tests/chaos tests/protocol tests/gpu_node tests/backend tests/worker tests/deploy tests/test_architecture.py
 	CI=$${CI:-} $(PY) -m pytest -m "not extra" tests/e2e
 
 test-fence: $(VENV)/.dev ## the abuse suite on every tier of the fence, in a simulated container too; 200 hostile calls
 	CI=$${CI:-} $(PY) -m pytest -n 2 --dist loadfile -m extra tests/gpu_node/abuse tests/gpu_node/fence
+
+test-distributed: $(VENV)/.dev ## 2 and 4 ranks take the steps of one, and go on from each other's checkpoints
+	CI=$${CI:-} $(PY) -m pytest -m distributed tests/gpu_node/test_distributed.py
 
 test-extra: $(VENV)/.dev browser ui ## what also must hold and takes longer: every fence tier, real jobs on real nodes, chaos, the dashboard
 	CI=$${CI:-} $(PY) -m pytest -n 2 --dist loadfile -m extra tests/gpu_node tests/backend tests/deploy
@@ -71,7 +74,7 @@ test-extra: $(VENV)/.dev browser ui ## what also must hold and takes longer: eve
 	CI=$${CI:-} $(PY) -m pytest -m extra tests/e2e
 
 test-fast: $(VENV)/.dev lint types arch ## lint, types, unit tests that need neither weights nor services
-	$(PY) -m pytest -q -m "not model and not e2e and not services" tests/protocol tests/gpu_node tests/test_architecture.py
+	$(PY) -m pytest -q -m "not model and not e2e and not services and not distributed" tests/protocol tests/gpu_node tests/test_architecture.py
 
 lint: $(VENV)/.dev ## ruff
 	$(BIN)/ruff check .

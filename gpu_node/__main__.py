@@ -8,6 +8,7 @@ USAGE = """usage: python -m gpu_node COMMAND [options]
   train     train a model from a recipe
   evaluate  measure a checkpoint
   import    bring in a model that somebody else trained
+  plan      the memory that a training or a served model needs
 
 python -m gpu_node COMMAND --help says more."""
 
@@ -31,6 +32,10 @@ def main(arguments: list[str]) -> int:
             from gpu_node.training.import_command import import_command
 
             return import_command(rest)
+        case "plan":
+            from gpu_node.training.plan_command import plan_command
+
+            return plan_command(rest)
         case "-h" | "--help" | "help":
             print(USAGE)
             return 0

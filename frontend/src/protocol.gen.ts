@@ -432,12 +432,15 @@ export interface TrainSpec {
   batch_tokens: number;
   accumulation_steps: number;
   is_recomputing: boolean;
+  optimizer: "muon" | "adamw" | "adamw8bit";
   muon_learning_rate: number;
   adamw_learning_rate: number;
   warmup_steps: number;
   clip_norm: number;
   seed: number;
   is_autocast: boolean;
+  weight_dtype: "float32" | "bfloat16";
+  is_stepping_early: boolean;
   checkpoint_steps: number;
   num_nodes: number;
   ranks_per_node: number;

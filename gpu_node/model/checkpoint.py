@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,13 @@ def save_checkpoint(
     tokenizer_files: Mapping[str, str] | None = None,
     generation: Mapping[str, Any] | None = None,
     weights: Mapping[str, torch.Tensor] | None = None,
+    whole: Callable[[torch.Tensor], torch.Tensor] = lambda tensor: tensor,
     add_files: Callable[[Path], None] | None = None,
 ) -> None:
     """Replaces `folder` as a whole. `tokenizer_files` maps file names to their text; `weights` stand for the model's
-    own where those are sharded; `add_files` may write more into the folder before it is swapped in."""
-    staging = folder.with_name(f".{folder.name}.partial")
+    own; `whole` gathers one that is sharded: asked in the order of the state dict, for one file's tensors at a time;
+    `add_files` may write more into the folder before it is swapped in."""
+    staging = staging_of(folder)
     if staging.exists():
         shutil.rmtree(staging)
     staging.mkdir(parents=True)
@@ -59,15 +62,24 @@ def save_checkpoint(
     for name, text in (tokenizer_files or {}).items():
         (staging / name).write_text(text, encoding="utf-8")
     state = model.state_dict() if weights is None else weights
-    _weights_write(staging, {name: _written(name, t, dtype).contiguous() for name, t in state.items()})
+    _weights_write(staging, state, lambda name: _written(name, whole(state[name]), dtype), dtype)
     if add_files:
         add_files(staging)
     folder_replace(staging, folder)
 
 
-def _written(name: str, tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+def staging_of(folder: Path) -> Path:
+    """Where a checkpoint is made before it is swapped in."""
+    return folder.with_name(f".{folder.name}.partial")
+
+
+def _dtype_written(name: str, tensor: torch.Tensor, dtype: torch.dtype) -> torch.dtype:
     is_kept = not tensor.is_floating_point() or name.endswith(SCALE_SUFFIX)
-    return tensor.detach() if is_kept else tensor.detach().to(dtype)
+    return tensor.dtype if is_kept else dtype
+
+
+def _written(name: str, tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    return tensor.detach().to("cpu", _dtype_written(name, tensor, dtype)).contiguous()
 
 
 def load_checkpoint(
@@ -111,40 +123,53 @@ def folder_replace(staging: Path, target: Path) -> None:
         shutil.rmtree(old)
 
 
-def _weights_write(folder: Path, tensors: dict[str, torch.Tensor]) -> None:
-    shards: list[dict[str, torch.Tensor]] = [{}]
+def _weights_write(
+    folder: Path, state: Mapping[str, torch.Tensor], written: Callable[[str], torch.Tensor], dtype: torch.dtype
+) -> None:
+    """One file's tensors are in memory at a time; `state` says only what there is."""
+    sizes = {name: t.numel() * _dtype_written(name, t, dtype).itemsize for name, t in state.items()}
+    shards: list[list[str]] = [[]]
     size = 0
-    for name, tensor in tensors.items():
-        if shards[-1] and size + tensor.nbytes > SHARD_BYTES_MAX:
-            shards.append({})
+    for name, num_bytes in sizes.items():
+        if shards[-1] and size + num_bytes > SHARD_BYTES_MAX:
+            shards.append([])
             size = 0
-        shards[-1][name] = tensor
-        size += tensor.nbytes
-    if len(shards) == 1:
-        save_file(shards[0], folder / WEIGHTS_FILE, metadata={"format": "pt"})
-        return
+        shards[-1].append(name)
+        size += num_bytes
     weight_map: dict[str, str] = {}
-    for number, shard in enumerate(shards, start=1):
-        file_name = f"model-{number:05d}-of-{len(shards):05d}.safetensors"
-        save_file(shard, folder / file_name, metadata={"format": "pt"})
-        weight_map |= dict.fromkeys(shard, file_name)
-    total = sum(t.nbytes for t in tensors.values())
-    _json_write(folder / INDEX_FILE, {"metadata": {"total_size": total}, "weight_map": weight_map})
+    for number, names in enumerate(shards, start=1):
+        file_name = f"model-{number:05d}-of-{len(shards):05d}.safetensors" if len(shards) > 1 else WEIGHTS_FILE
+        save_file({name: written(name) for name in names}, folder / file_name, metadata={"format": "pt"})
+        weight_map |= dict.fromkeys(names, file_name)
+    if len(shards) > 1:
+        index = {"metadata": {"total_size": sum(sizes.values())}, "weight_map": weight_map}
+        _json_write(folder / INDEX_FILE, index)
+
+
+@contextmanager
+def weights_open(folder: Path) -> Iterator[dict[str, Any]]:
+    """The open safetensors file of each tensor, to read slices of."""
+    with ExitStack() as stack:
+        stored: dict[str, Any] = {}
+        for name in _weight_files(folder):
+            file = stack.enter_context(safe_open(folder / name, framework="pt", device="cpu"))
+            stored |= dict.fromkeys(file.keys(), file)
+        yield stored
 
 
 def weights_read(folder: Path) -> dict[str, torch.Tensor]:
+    with weights_open(folder) as stored:
+        return {name: file.get_tensor(name) for name, file in stored.items()}
+
+
+def _weight_files(folder: Path) -> list[str]:
+    names = [WEIGHTS_FILE]
     if (folder / INDEX_FILE).exists():
         weight_map = json.loads((folder / INDEX_FILE).read_text(encoding="utf-8"))["weight_map"]
         names = sorted(set(weight_map.values()))
-    else:
-        names = [WEIGHTS_FILE]
     if absent := [name for name in names if not (folder / name).is_file()]:
         raise FileNotFoundError(f"{folder}: {absent[0]} is missing; weights are read from safetensors, complete")
-    tensors: dict[str, torch.Tensor] = {}
-    for name in names:
-        with safe_open(folder / name, framework="pt", device="cpu") as shard:
-            tensors |= {key: shard.get_tensor(key) for key in shard.keys()}
-    return tensors
+    return names
 
 
 def _json_write(path: Path, value: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gpu_node.model.chunked_loss import chunked_cross_entropy
 from gpu_node.model.config import ModelConfig
 from gpu_node.model.layers import Block, Cache, RMSNorm, rope_tables
 
@@ -105,8 +106,11 @@ class Transformer(nn.Module):
     def head(self, x_BTC: Tensor) -> Tensor:
         if self.config.has_score_head:
             return self.score(x_BTC).squeeze(-1)
-        weight = self.model.embed_tokens.weight if self.config.is_tied else self.lm_head.weight
-        return F.linear(x_BTC, weight)
+        return F.linear(x_BTC, self.head_weight_VC)
+
+    @property
+    def head_weight_VC(self) -> Tensor:
+        return self.model.embed_tokens.weight if self.config.is_tied else self.lm_head.weight
 
     def forward(
         self,
@@ -117,6 +121,15 @@ class Transformer(nn.Module):
         slots_B: Tensor | None = None,
     ) -> Tensor:
         return self.head(self.hidden(ids_BT, cache=cache, positions_BT=positions_BT, slots_B=slots_B))
+
+    def next_token_losses(self, ids_BT: Tensor) -> Tensor:
+        """Cross entropy of each next id (B, T - 1), in fp32, without ever holding all logits."""
+        B, T = ids_BT.shape
+        x_BTC = self.hidden(ids_BT)
+        # The last place predicts nothing: it takes any target, so that no copy without it is made.
+        targets_BT = ids_BT.roll(-1, dims=1)
+        losses_N = chunked_cross_entropy(x_BTC.flatten(0, 1), self.head_weight_VC, targets_BT.flatten())
+        return losses_N.view(B, T)[:, :-1]
 
     @property
     def num_parameters(self) -> int:

@@ -25,6 +25,8 @@ HELD_OUT_SEED_FIRST = 1_000_000_000  # as gpu_node/data/problem.py: a test holds
 
 ModelSize = Literal["nano", "500m", "1b", "3b", "7b", "13b"]
 Objective = Literal["pretrain", "sft", "verifier"]
+Optimizer = Literal["muon", "adamw", "adamw8bit"]
+WeightDtype = Literal["float32", "bfloat16"]
 # Where rows come from: problems of our own families, or a file in the store (an input named "data").
 DataSource = Literal["families", "file"]
 
@@ -55,12 +57,21 @@ class TrainSpec(Wire):
         default=1, ge=1, le=ACCUMULATION_MAX, description="Turns in which a step's tokens are read: less memory"
     )
     is_recomputing: bool = Field(default=False, description="Compute activations twice: less memory, a third slower")
-    muon_learning_rate: float = Field(default=0.008, gt=0, le=1, description="Of the matrices")
-    adamw_learning_rate: float = Field(default=1.2e-3, gt=0, le=1, description="Of embeddings and norms")
+    optimizer: Optimizer = Field(
+        default="muon", description="Muon on the matrices; AdamW on all; AdamW with a quarter of its state"
+    )
+    muon_learning_rate: float = Field(default=0.008, gt=0, le=1, description="Of the matrices under Muon")
+    adamw_learning_rate: float = Field(default=1.2e-3, gt=0, le=1, description="Of all that AdamW updates")
     warmup_steps: int = Field(default=20, ge=0, le=STEPS_MAX)
     clip_norm: float = Field(default=1.0, gt=0, le=1000)
     seed: int = Field(default=1, ge=0, lt=2**31)
     is_autocast: bool = Field(default=True, description="bf16 products over fp32 weights")
+    weight_dtype: WeightDtype = Field(
+        default="float32", description="bfloat16: half the memory, rounded stochastically; needs adamw8bit"
+    )
+    is_stepping_early: bool = Field(
+        default=False, description="Update each matrix within the backward pass: no gradients kept, each clipped alone"
+    )
     checkpoint_steps: int = Field(default=50, ge=1, le=STEPS_MAX, description="A checkpoint each so many steps")
     num_nodes: int = Field(default=1, ge=1, le=64, description="Nodes of the gang")
     ranks_per_node: int = Field(default=1, ge=1, le=16, description="Processes on each node")
@@ -80,6 +91,39 @@ class TrainSpec(Wire):
             )
         if self.warmup_steps >= self.num_steps:
             raise ValueError(f"warmup_steps {self.warmup_steps} must be below num_steps {self.num_steps}")
+        return self
+
+    @property
+    def num_ranks(self) -> int:
+        return self.num_nodes * self.ranks_per_node
+
+    @model_validator(mode="after")
+    def _ranks_divide(self) -> Self:
+        rest = self.batch_tokens % self.num_ranks
+        if rest:
+            down = self.batch_tokens - rest
+            raise ValueError(
+                f"{self.num_ranks} ranks do not divide batch_tokens {self.batch_tokens}: "
+                f"set it to {down} or {down + self.num_ranks}, or take another number of ranks"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _optimiser_fits(self) -> Self:
+        if self.weight_dtype == "bfloat16" and self.optimizer != "adamw8bit":
+            raise ValueError(
+                f"weight_dtype 'bfloat16' under optimizer {self.optimizer!r} would lose most updates to rounding: "
+                "set optimizer to 'adamw8bit', which rounds stochastically"
+            )
+        if not self.is_stepping_early:
+            return self
+        if self.optimizer != "adamw8bit":
+            raise ValueError(f"is_stepping_early needs optimizer 'adamw8bit', not {self.optimizer!r}")
+        if self.accumulation_steps > 1 or self.num_ranks > 1:
+            raise ValueError(
+                f"is_stepping_early updates within the one backward pass of one rank: accumulation_steps "
+                f"{self.accumulation_steps} and {self.num_ranks} ranks must both be 1"
+            )
         return self
 
 

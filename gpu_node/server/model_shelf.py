@@ -29,7 +29,7 @@ VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
 LOAD_WAIT_SECONDS = 5.0  # of one PUT: a small model is ready in its answer
 MODELS_MAX = 8  # loaded at once; a rollout needs two
 # A training's state beside the weights: not fetched for serving.
-NOT_SERVED = frozenset({"optimiser.safetensors", "trainer_state.json"})
+NOT_SERVED = ("optimiser", "trainer_state.json")
 
 logger = logging.getLogger(__name__)
 LoadState = Literal["loaded", "loading"]
@@ -185,7 +185,7 @@ class ModelShelf:
         try:
             if signed is not None and not await asyncio.to_thread(folder.exists):
                 async with session_open() as session:
-                    await fetch(session, signed, folder, wants=lambda path: path not in NOT_SERVED)
+                    await fetch(session, signed, folder, wants=lambda path: not path.startswith(NOT_SERVED))
             model = await asyncio.to_thread(self.load, folder, version, manifest_sha256, self.tools)
         except (TransferFailed, WrongHash, FileNotFoundError, KeyError, ValueError) as error:
             self._fail(version, RunRefused("bad_input", f"{version}: {error}"))

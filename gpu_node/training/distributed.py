@@ -7,26 +7,31 @@ Invariant: every rank calls the collective methods in the same order.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.distributed.fsdp import fully_shard
-from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
+from torch.distributed.tensor import DTensor
 
 from gpu_node.data.packing import Batch
+from gpu_node.model.checkpoint import weights_open
 from gpu_node.model.transformer import Transformer
 from gpu_node.training.attempt_folder import CONTROLS, Control
+from gpu_node.training.job_errors import JobRefused
 
 
 @dataclass(frozen=True, kw_only=True)
 class World:
     rank: int = 0
     size: int = 1
+    ranks_per_node: int = 1
     device: str = "cpu"
 
     @property
@@ -69,32 +74,73 @@ class World:
         dist.all_reduce(total)
         return total / self.size
 
-    # Sharded state
+    def wait(self) -> None:
+        """Until every rank is here."""
+        if self.size > 1:
+            dist.barrier()
+
+    # ---- shards: rank r owns the r-th of `size` equal runs of rows, the last ones fewer or none
 
     def shard(self, model: Transformer) -> None:
         if self.size == 1:
             return
+        mesh = init_device_mesh(self.device, (self.size,), mesh_dim_names=("shard",))
         for block in model.model.layers:
-            fully_shard(block)
-        fully_shard(model)
+            fully_shard(block, mesh=mesh)
+        fully_shard(model, mesh=mesh)
+        register_fsdp_forward_method(model, "next_token_losses")
 
     def whole(self, tensor: Tensor) -> Tensor:
         return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
-    def gather(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        return {name: self.whole(tensor) for name, tensor in tensors.items()}
+    def own_rows(self, tensor: Tensor) -> range:
+        if not isinstance(tensor, DTensor):
+            return range(tensor.shape[0])
+        num_rows = tensor.shape[0]
+        run = -(-num_rows // self.size)
+        rows = range(min(self.rank * run, num_rows), min((self.rank + 1) * run, num_rows))
+        assert len(rows) == len(tensor.to_local())
+        return rows
 
-    def load(self, model: Transformer, weights: Mapping[str, Any]) -> None:
-        """Whole weights into a model that may be sharded."""
-        if self.size == 1:
-            model.load_state_dict(weights)
-            return
-        own = model.state_dict()
-        model.load_state_dict(
-            {
-                name: distribute_tensor(weights[name], tensor.device_mesh, tensor.placements)
-                if isinstance(tensor, DTensor)
-                else weights[name]
-                for name, tensor in own.items()
-            }
-        )
+    def load(self, model: Transformer, folder: Path) -> None:
+        """This rank's rows of a checkpoint's weights into a model that may be sharded, one tensor at a time. Raises
+        JobRefused for one that is no checkpoint of this model."""
+        state = model.state_dict()
+        with weights_open(folder) as stored, torch.no_grad():
+            if missing := sorted(state.keys() - stored.keys()):
+                raise JobRefused("bad_input", f"the checkpoint lacks {len(missing)} tensors, first {missing[0]!r}")
+            for name, tensor in state.items():
+                rows, saved = self.own_rows(tensor), stored[name].get_slice(name)
+                if saved.get_shape() != list(tensor.shape):
+                    said = f"the checkpoint's {name!r} has shape {saved.get_shape()}, not {list(tensor.shape)}"
+                    raise JobRefused("bad_input", said, cure="resume with the model_size it was trained with")
+                own = tensor.to_local() if isinstance(tensor, DTensor) else tensor
+                own.copy_(saved[rows.start : rows.stop])
+
+    # ---- tensors handed to the first rank, without pickle
+
+    @property
+    def is_on_first_node(self) -> bool:
+        return self.rank < self.ranks_per_node
+
+    def send(self, tensors: Mapping[str, Tensor]) -> None:
+        header = [(name, str(t.dtype).removeprefix("torch."), list(t.shape)) for name, t in tensors.items()]
+        text = json.dumps(header).encode()
+        self._send(torch.tensor([len(text)]))
+        self._send(torch.frombuffer(bytearray(text), dtype=torch.uint8))
+        for tensor in tensors.values():
+            self._send(tensor)
+
+    def receive(self, rank: int) -> dict[str, Tensor]:
+        """What `send` was given on that rank."""
+        num_bytes = int(self._receive(rank, torch.int64, [1]).item())
+        header = json.loads(bytes(self._receive(rank, torch.uint8, [num_bytes]).tolist()))
+        return {name: self._receive(rank, getattr(torch, dtype), shape) for name, dtype, shape in header}
+
+    def _send(self, tensor: Tensor) -> None:
+        dist.send(tensor.to(self.device).contiguous(), dst=0)
+
+    def _receive(self, rank: int, dtype: torch.dtype, shape: list[int]) -> Tensor:
+        received = torch.empty(shape, dtype=dtype, device=self.device)
+        dist.recv(received, src=rank)
+        return received.cpu()

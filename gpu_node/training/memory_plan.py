@@ -1,29 +1,32 @@
-"""What a job needs of a node, from shapes alone: memory by parts, disk, and whether its data can be what it says.
+"""What a job needs of a node before it starts: memory, disk, and whether its data can be what it says. No torch.
 
-Estimates, on the safe side: weights, gradients and optimiser are counted to the byte, activations by what each layer
-keeps for its backward pass. No torch. Not here: measuring (a training's own metrics say how fast it is).
+What does not fit is refused, with the settings that would. Figures are computed from shapes (memory_parts.py), never
+measured here. Not here: measuring (a training's own metrics say how fast it is).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from gpu_node.evaluation.benchmarks import evaluated_families
 from gpu_node.model.config import PRESETS, ModelConfig
 from gpu_node.protocol.job_spec import EvalSpec, ExportSpec, GenerateSpec, ImportSpec, JobSpec, QuantizeSpec, TrainSpec
 from gpu_node.protocol.plan import MemoryPart, Plan, PlanCheck
+from gpu_node.training.fitting import fitting_changes
 from gpu_node.training.job_errors import JobRefused
 from gpu_node.training.job_rows import families_check
+from gpu_node.training.memory_parts import (
+    RUNTIME_BYTES,
+    num_parameters,
+    peak_bytes,
+    peak_parts,
+    state_bytes,
+    workload_of,
+)
 
-FLOAT_BYTES = 4
-HALF_BYTES = 2
-RUNTIME_BYTES = {"cpu": 600 * 2**20, "cuda": 1_200 * 2**20}  # torch itself; on a GPU its context and workspace
-# Per token and layer, in halves: norms' inputs (as floats), both residuals, projections' inputs.
-WIDTHS_KEPT = 14
 CHECKPOINTS_ON_DISK = 3  # two kept, one being written
 SMALL_BYTES = 64 * 2**20  # frames, logs, rows
-BATCH_TOKENS_MIN = 64  # as TrainSpec's own bound
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,12 +38,6 @@ class NodeRoom:
     memory_bytes: int
     disk_bytes: int
     tokens_per_second: float | None = None
-
-
-def num_parameters(config: ModelConfig) -> int:
-    embeddings = config.vocab_size * config.width * (1 if config.is_tied or config.has_score_head else 2)
-    norms = config.width * (2 * config.num_layers + 1)
-    return embeddings + config.num_body_parameters + norms + (config.width if config.has_score_head else 0)
 
 
 def plan_make(spec: JobSpec, room: NodeRoom) -> Plan:
@@ -58,84 +55,53 @@ def plan_make(spec: JobSpec, room: NodeRoom) -> Plan:
 
 
 def _train_plan(spec: TrainSpec, room: NodeRoom) -> Plan:
-    config = PRESETS[spec.model_size]
-    count, ranks = num_parameters(config), spec.num_nodes * spec.ranks_per_node
-    memory = memory_parts(config, spec, room.device)
-    checkpoint_bytes = _state_bytes(config) + FLOAT_BYTES * count
+    config = replace(PRESETS[spec.model_size], has_score_head=spec.objective == "verifier")
+    work = workload_of(spec, config, room.device)
+    disk_bytes = CHECKPOINTS_ON_DISK * (work.weight_bytes * num_parameters(config) + state_bytes(work)) + SMALL_BYTES
     seconds = None
     if room.tokens_per_second:
         seconds = spec.num_steps * spec.batch_tokens / room.tokens_per_second
         seconds = min(seconds, spec.time_budget_seconds or seconds)
     return Plan(
-        num_parameters=count,
-        memory=memory,
+        num_parameters=num_parameters(config),
+        memory=memory_parts(config, spec, room.device),
         memory_available_bytes=room.memory_bytes,
-        disk_needed_bytes=CHECKPOINTS_ON_DISK * checkpoint_bytes + SMALL_BYTES,
+        disk_needed_bytes=disk_bytes,
         disk_available_bytes=room.disk_bytes,
         seconds_estimated=seconds,
         checks=[
-            _memory_check(spec, config, memory, room),
-            _disk_check(CHECKPOINTS_ON_DISK * checkpoint_bytes + SMALL_BYTES, room),
+            _memory_check(spec, config, room),
+            _disk_check(disk_bytes, room),
             _data_check(spec, config),
             _device_check(spec, room),
-            *([_rendezvous_check(ranks)] if spec.num_nodes > 1 else []),
+            *([_rendezvous_check(spec.num_ranks)] if spec.num_nodes > 1 else []),
         ],
     )
 
 
 def memory_parts(config: ModelConfig, spec: TrainSpec, device: str) -> list[MemoryPart]:
-    """Of one rank on one device: weights, gradients and optimiser are sharded over the ranks, a batch is split."""
-    ranks = spec.num_nodes * spec.ranks_per_node
-    # On a CPU the ranks of a node share its memory; a GPU holds one rank.
+    """Of one device at its peak. On a CPU the ranks of a node share its memory; a GPU holds one rank."""
     here = spec.ranks_per_node if device == "cpu" else 1
-    count = num_parameters(config)
-    # A turn holds one row at least.
-    tokens = max(-(-spec.batch_tokens // (ranks * spec.accumulation_steps)), spec.data.row_tokens_max) * here
-    element = HALF_BYTES if spec.is_autocast else FLOAT_BYTES
-    parts = {
-        "weights": FLOAT_BYTES * count * here // ranks,
-        "gradients": FLOAT_BYTES * count * here // ranks,
-        "optimiser": _state_bytes(config) * here // ranks,
-        "activations": tokens * _activation_bytes(config, element, is_recomputing=spec.is_recomputing),
-        "logits": tokens * _logit_bytes(config, element),
-        "runtime": RUNTIME_BYTES.get(device, RUNTIME_BYTES["cpu"]) * here,
-    }
-    return [MemoryPart(name=name, num_bytes=num_bytes) for name, num_bytes in parts.items()]
+    _, parts = peak_parts(workload_of(spec, config, device))
+    return [MemoryPart(name=name, num_bytes=num_bytes * here) for name, num_bytes in parts.items()]
 
 
-def _state_bytes(config: ModelConfig) -> int:
-    """Muon keeps one number for each of the blocks' matrices, AdamW two for all else."""
-    matrices = config.num_body_parameters
-    return FLOAT_BYTES * (matrices + 2 * (num_parameters(config) - matrices))
-
-
-def _activation_bytes(config: ModelConfig, element: int, *, is_recomputing: bool) -> int:
-    """Of one token over all layers; recomputing keeps each layer's input, and the whole of one layer at a time."""
-    heads = 2 * (config.num_heads + 2 * config.num_heads) * config.head_dim  # q, and k, v repeated, with their RoPE
-    layer = element * (WIDTHS_KEPT * config.width + heads + 5 * config.mlp_width)
-    if is_recomputing:
-        return config.num_layers * FLOAT_BYTES * config.width + layer
-    return config.num_layers * layer
-
-
-def _logit_bytes(config: ModelConfig, element: int) -> int:
-    """Logits, their floats and the gradients of both."""
-    return 1 if config.has_score_head else config.vocab_size * 2 * (element + FLOAT_BYTES)
-
-
-def _memory_check(spec: TrainSpec, config: ModelConfig, memory: list[MemoryPart], room: NodeRoom) -> PlanCheck:
-    needed = sum(part.num_bytes for part in memory)
-    message = f"needs {gib(needed)} of {gib(room.memory_bytes)} GiB"
+def _memory_check(spec: TrainSpec, config: ModelConfig, room: NodeRoom) -> PlanCheck:
+    needed = peak_bytes(spec, config, room.device)
+    message = f"needs {gib(needed)} of {gib(room.memory_bytes)} GiB (computed)"
     if needed <= room.memory_bytes:
         return PlanCheck(name="memory", is_ok=True, message=message)
-    per_batch = sum(part.num_bytes for part in memory if part.name in ("activations", "logits"))
-    left = room.memory_bytes - (needed - per_batch)
-    fitting = int(spec.batch_tokens * left / per_batch) if left > 0 else 0
-    if fitting >= max(BATCH_TOKENS_MIN, spec.data.row_tokens_max * spec.accumulation_steps):
-        cure = f"set batch_tokens to {fitting} or less, or read it in more turns: accumulation_steps"
-    else:
-        cure = f"{spec.model_size} does not fit on this node: take a smaller model_size or more ranks"
+    changes = fitting_changes(
+        spec, config, device=room.device, num_devices=room.num_devices, memory_bytes=room.memory_bytes
+    )
+    cure = f"{spec.model_size} does not fit on this node: take a smaller model_size or more ranks"
+    if changes:
+        cure = "set " + ", ".join(f"{name} to {_shown(value)}" for name, value in changes.items())
     return PlanCheck(name="memory", is_ok=False, message=message, cure=cure)
+
+
+def _shown(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _disk_check(needed: int, room: NodeRoom) -> PlanCheck:

@@ -91,6 +91,7 @@ def trainer_make(attempt: AttemptFolder, spec: TrainSpec, log: JobLog, world: Wo
         seed=spec.seed,
         recipe=spec.objective,
         optim=OptimConfig(
+            optimizer=spec.optimizer,
             muon_learning_rate=spec.muon_learning_rate,
             adamw_learning_rate=spec.adamw_learning_rate,
             warmup_steps=spec.warmup_steps,
@@ -98,6 +99,8 @@ def trainer_make(attempt: AttemptFolder, spec: TrainSpec, log: JobLog, world: Wo
         ),
         is_autocast=spec.is_autocast,
         accumulation_steps=spec.accumulation_steps,
+        weight_dtype=spec.weight_dtype,
+        is_stepping_early=spec.is_stepping_early,
     )
     return Trainer(
         config=config,

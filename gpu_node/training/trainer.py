@@ -1,9 +1,9 @@
 """The one trainer: reasoner (next-token loss, weighted per token) and verifier (score head) alike.
 
 A run's folder holds `training_config.json` (frozen: a resume under another one is refused) and `last/` (or, where every
-checkpoint is kept, `checkpoints/step-N/`), a checkpoint in the Hugging Face layout in fp32 with the optimiser, step and
-RNG beside it as safetensors + JSON, never pickle. Between steps the trainer does what `control` says: go on, pause, or
-stop with a last checkpoint.
+checkpoint is kept, `checkpoints/step-N/`), a checkpoint in the Hugging Face layout in the weights' own number format,
+with the optimiser, step and RNG beside it as safetensors + JSON (sharded_state.py), never pickle. Between steps the
+trainer does what `control` says: go on, pause, or stop with a last checkpoint.
 Invariant: stop and resume gives the same weights as never stopping, bit for bit on CPU (unless a time budget is set:
 then the schedule follows the clock).
 """
@@ -22,11 +22,10 @@ from typing import Any, Literal, Protocol
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from gpu_node.data.packing import Batch
-from gpu_node.model.checkpoint import load_checkpoint, save_checkpoint
+from gpu_node.model.checkpoint import save_checkpoint, staging_of
 from gpu_node.model.config import ModelConfig
 from gpu_node.model.layers import Block
 from gpu_node.model.transformer import Transformer
@@ -37,10 +36,10 @@ from gpu_node.training.folder_manifest import manifest_of
 from gpu_node.training.job_frames import JobLog
 from gpu_node.training.loss_watch import LossWatch
 from gpu_node.training.optim import OptimConfig, Optimisers, schedule_rate
+from gpu_node.training.sharded_state import state_read, state_write
 
 CONFIG_FILE = "training_config.json"
 STATE_FILE = "trainer_state.json"
-OPTIMISER_FILE = "optimiser.safetensors"
 LAST_FOLDER = "last"
 PAUSE_POLL_SECONDS = 0.2  # how soon a paused run notices that it may go on
 
@@ -68,6 +67,8 @@ class TrainConfig:
     optim: OptimConfig = field(default_factory=OptimConfig)
     is_autocast: bool = True  # bf16 products, fp32 weights
     accumulation_steps: int = 1  # turns in which a step's batch is read
+    weight_dtype: Literal["float32", "bfloat16"] = "float32"
+    is_stepping_early: bool = False  # each parameter is updated within the backward pass: no gradient is kept
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,8 +107,13 @@ class Trainer:
         for module in model.modules():
             if isinstance(module, Block):
                 module.is_recomputing = self.pace.is_recomputing
-        self.world.shard(model)
-        self.optimisers = Optimisers(model, config.optim, is_wide=not config.is_autocast)
+        self.weight_dtype: torch.dtype = getattr(torch, config.weight_dtype)
+        # Without stochastic rounding most updates of bf16 weights would be lost.
+        assert config.weight_dtype == "float32" or config.optim.optimizer == "adamw8bit"
+        self.world.shard(model.to(self.weight_dtype))
+        self.optimisers = Optimisers(
+            model, config.optim, is_wide=not config.is_autocast, is_stepping_early=config.is_stepping_early
+        )
         self.num_steps_done = 0
         self.num_tokens = 0
         self.seconds_before = 0.0
@@ -163,9 +169,10 @@ class Trainer:
 
     def step(self) -> Tensor:
         batch = self.order.batch(self.num_steps_done)
-        loss = self._backward(batch)
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optim.clip_norm)
-        norm, loss = self.world.whole(norm), self.world.mean(loss)
+        self._rate = schedule_rate(self.progress, self.num_steps_done, self.config.optim)
+        self.optimisers.rate_set(self._rate)
+        loss = self.world.mean(self._backward(batch))
+        norm = self.world.whole(self.optimisers.clip())
         if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
             cause = f"loss {loss.item()!r}, gradient norm {norm.item()!r} at step {self.num_steps_done}"
             cure = "lower the learning rates or the clip norm, or look at the rows of this step"
@@ -173,8 +180,7 @@ class Trainer:
             self.log.write("job.failed", cause="non_finite_loss", message=cause, cure=cure)
             raise NonFiniteLoss(f"{cause}; the last good state is in {self.folder}")
         self._gradient_norm = norm.item()
-        self._rate = schedule_rate(self.progress, self.num_steps_done, self.config.optim)
-        self.optimisers.step(self._rate)
+        self.optimisers.step()
         self.num_steps_done += 1
         self.num_tokens += int(batch.ids_BT.size)
         if said := self._watch.see(self.num_steps_done, loss.item()):
@@ -248,7 +254,7 @@ class Trainer:
             step=self.num_steps_done,
             values={
                 "loss": round(float(torch.stack(losses).mean()), 6),
-                "learning_rate": self._rate * self.config.optim.muon_learning_rate,
+                "learning_rate": self._rate * self.optimisers.peak_rate,
                 "gradient_norm": round(self._gradient_norm, 6),
                 "tokens_per_second": round(tokens_per_second),
                 "num_tokens": self.num_tokens,
@@ -268,28 +274,33 @@ class Trainer:
     # ---- what lies on disk
 
     def save(self) -> None:
-        """The whole state as one folder, swapped in as a whole. The same step is saved once."""
+        """The whole state as one folder, swapped in as a whole. The same step is saved once. Every rank takes part: the
+        first writes the weights, gathered for one file at a time, each its own rows of the optimiser."""
         if self._saved_step == self.num_steps_done:
             return
-        weights, optimiser = self.world.gather(self.model.state_dict()), self.world.gather(self.optimisers.tensors())
-
-        def add_state(staging: Path) -> None:
-            save_file({**optimiser, "rng.torch.0": torch.get_rng_state()}, staging / OPTIMISER_FILE)
-            state = {"step": self.num_steps_done, "num_tokens": self.num_tokens, "seconds": self.seconds}
-            (staging / STATE_FILE).write_text(json.dumps(state) + "\n", encoding="utf-8")
-
+        target = self._checkpoint_folder
         if self.world.is_first:
-            target = self._checkpoint_folder
             save_checkpoint(
                 target,
                 self.model,
-                dtype=torch.float32,
-                weights=weights,
+                dtype=self.weight_dtype,
                 tokenizer_files=self.tokenizer_files,
-                add_files=add_state,
+                whole=self.world.whole,
+                add_files=self._add_state,
             )
             self.log.write("checkpoint", step=self.num_steps_done, manifest=manifest_of(target))
+        else:
+            for tensor in self.model.state_dict().values():
+                self.world.whole(tensor)
+            self._add_state(staging_of(target))
+        self.world.wait()
         self._saved_step = self.num_steps_done
+
+    def _add_state(self, staging: Path) -> None:
+        state_write(staging, self.optimisers, self.world)
+        if self.world.is_first:
+            state = {"step": self.num_steps_done, "num_tokens": self.num_tokens, "seconds": self.seconds}
+            (staging / STATE_FILE).write_text(json.dumps(state) + "\n", encoding="utf-8")
 
     @property
     def _checkpoint_folder(self) -> Path:
@@ -302,11 +313,8 @@ class Trainer:
         last = folder or self.folder / LAST_FOLDER
         if not (last / STATE_FILE).exists():
             return False
-        stored, _ = load_checkpoint(last)
-        self.world.load(self.model, stored.state_dict())
-        tensors = load_file(last / OPTIMISER_FILE)
-        torch.set_rng_state(tensors.pop("rng.torch.0"))
-        self.optimisers.load_tensors(tensors)
+        self.world.load(self.model, last)
+        state_read(last, self.optimisers, self.world)
         state = json.loads((last / STATE_FILE).read_text(encoding="utf-8"))
         self.num_steps_done, self.num_tokens = state["step"], state["num_tokens"]
         self.seconds_before = state["seconds"]
@@ -332,10 +340,8 @@ def config_json(config: TrainConfig) -> str:
 
 def language_loss(model: Transformer, ids_BT: Tensor, weights_BT: Tensor, _labels_BT: Tensor) -> Tensor:
     """Cross entropy of each next id, weighted; per unit of weight, so that batches of any make-up weigh alike."""
-    logits_BTV = model(ids_BT)[:, :-1]
-    losses = F.cross_entropy(logits_BTV.flatten(0, 1).float(), ids_BT[:, 1:].flatten(), reduction="none")
-    weights = weights_BT[:, 1:].flatten()
-    return (losses * weights).sum() / weights.sum()
+    weights = weights_BT[:, 1:]
+    return (model.next_token_losses(ids_BT) * weights).sum() / weights.sum()
 
 
 def score_loss(model: Transformer, ids_BT: Tensor, weights_BT: Tensor, labels_BT: Tensor) -> Tensor:

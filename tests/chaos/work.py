@@ -125,7 +125,7 @@ def weights_of(job_id: str) -> str:
     manifest = Manifest.model_validate(last.manifest)
     assert pieces_lacking(manifest) == []
     files = {file.path: [piece.sha256 for piece in file.pieces] for file in manifest.files}
-    return f"step {last.step}: {files['model.safetensors']} {files['optimiser.safetensors']}"
+    return f"step {last.step}: {files['model.safetensors']} {files['optimiser-00000-000.safetensors']}"
 
 
 def all_ended(orders: list[Order]) -> bool:

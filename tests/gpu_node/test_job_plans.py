@@ -15,7 +15,8 @@ from gpu_node.model.transformer import Transformer
 from gpu_node.protocol import job_spec
 from gpu_node.protocol.job_spec import DataSpec, EvalSpec, TrainSpec
 from gpu_node.protocol.plan import Plan, PlanRequest, Preview, PreviewRequest
-from gpu_node.training.memory_plan import NodeRoom, num_parameters, plan_make
+from gpu_node.training.memory_parts import num_parameters
+from gpu_node.training.memory_plan import NodeRoom, plan_make
 from tests.gpu_node.artifact_server import artifacts_served
 from tests.gpu_node.job_node import data_folder, error_of
 from tests.gpu_node.scripted_node import cast, node_of, served
@@ -55,9 +56,10 @@ def test_a_nano_model_fits_a_laptop_and_13b_does_not() -> None:
 def test_a_batch_that_is_too_large_is_told_what_would_fit() -> None:
     spec = TrainSpec(model_size="1b", batch_tokens=262_144)
     cure = cure_of(plan_make(spec, H100), "memory")
-    fitting = int(cure.removeprefix("set batch_tokens to ").partition(" or less")[0])
-    assert plan_make(spec.model_copy(update={"batch_tokens": fitting}), H100).is_ok
-    assert plan_make(spec.model_copy(update={"accumulation_steps": 16}), H100).is_ok
+    assert cure.startswith("set accumulation_steps to ")
+    turns = int(cure.rpartition(" ")[2])
+    assert plan_make(spec.model_copy(update={"accumulation_steps": turns}), H100).is_ok
+    assert not plan_make(spec.model_copy(update={"accumulation_steps": turns // 2}), H100).is_ok
 
 
 def test_recomputing_needs_less_memory() -> None:
@@ -73,6 +75,23 @@ def test_a_turn_must_hold_a_row() -> None:
         ValueError, match="accumulation_steps 16 leaves 256 tokens a turn, below data.row_tokens_max 512"
     ):
         TrainSpec(batch_tokens=4096, accumulation_steps=16)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"ranks_per_node": 3}, "3 ranks do not divide batch_tokens 4096: set it to 4095 or 4098"),
+        ({"weight_dtype": "bfloat16"}, "set optimizer to 'adamw8bit', which rounds stochastically"),
+        ({"is_stepping_early": True}, "is_stepping_early needs optimizer 'adamw8bit', not 'muon'"),
+        (
+            {"is_stepping_early": True, "optimizer": "adamw8bit", "accumulation_steps": 2},
+            "accumulation_steps 2 and 1 ranks must both be 1",
+        ),
+    ],
+)
+def test_settings_that_exclude_each_other_are_refused_with_the_cure(fields: dict, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        TrainSpec(**fields)
 
 
 def test_ranks_share_the_state() -> None:

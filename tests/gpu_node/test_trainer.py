@@ -55,8 +55,7 @@ def trainer_at(
         num_steps=num_steps,
         batch_tokens=512,
         seed=7,
-        optim=OptimConfig(warmup_steps=5),
-        **(how or {}),
+        **({"optim": OptimConfig(warmup_steps=5)} | (how or {})),
     )
     model = Transformer(model_config)
     initialise(model, seed=7)
@@ -79,21 +78,27 @@ def test_the_loss_falls_under_either_objective(tmp_path: Path, objective: str) -
     assert trainer.step().item() < 0.7 * first
 
 
-def test_stop_and_resume_equals_never_stopped_bit_for_bit(tmp_path: Path) -> None:
-    whole = trainer_at(tmp_path / "whole")
+EIGHT_BIT = {"optim": OptimConfig(warmup_steps=5, optimizer="adamw8bit")}
+
+
+@pytest.mark.parametrize(
+    "how", [{}, EIGHT_BIT, EIGHT_BIT | {"weight_dtype": "bfloat16", "is_stepping_early": True}], ids=str
+)
+def test_stop_and_resume_equals_never_stopped_bit_for_bit(tmp_path: Path, how: dict) -> None:
+    whole = trainer_at(tmp_path / "whole", how=how)
     assert whole.train()
-    stopped = trainer_at(tmp_path / "stopped")
+    stopped = trainer_at(tmp_path / "stopped", how=how)
     for _ in range(13):
         stopped.step()
     stopped.save()
     torch.rand(3)  # other work between the two halves must not matter
-    resumed = trainer_at(tmp_path / "stopped")
+    resumed = trainer_at(tmp_path / "stopped", how=how)
     assert resumed.resume()
     assert resumed.train()
     assert resumed.num_tokens == whole.num_tokens
     for (name, a), b in zip(whole.model.state_dict().items(), resumed.model.state_dict().values(), strict=True):
         assert torch.equal(a, b), name
-    ours, theirs = whole.optimisers.tensors(), resumed.optimisers.tensors()
+    ours, theirs = whole.optimisers.state(), resumed.optimisers.state()
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
