@@ -93,7 +93,7 @@ def _postgresql() -> StatusLine:
 def _valkey() -> StatusLine:
     client = valkey()
     info: Any = client.info()
-    waiting = int(client.llen("celery"))  # type: ignore[arg-type]
+    waiting = int(client.llen("celery"))
     used = int(info["used_memory"]) / (1 << 20)
     said = f"{info.get('valkey_version', info['redis_version'])}; {used:.1f} MiB; {waiting} wake-ups waiting"
     if waiting > QUEUE_LATE_MESSAGES:
