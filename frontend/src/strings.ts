@@ -4,6 +4,7 @@
  */
 
 import { balance, count, duration, money, score } from "./format/numbers";
+import { search } from "./search/strings";
 import { tools } from "./tools/strings";
 
 export const t = {
@@ -58,6 +59,7 @@ export const t = {
   },
 
   tools,
+  search,
 
   ask: {
     greeting: "What should be worked out?",
@@ -136,7 +138,6 @@ export const t = {
     checkWords: { accept: "on track", abstain: "unsure", reject: "off track" },
     checkHint: "The checker's estimate that this leads to the right answer, from 0 to 1.",
     branch: "Tried again",
-    branchReason: (reason: string) => reason,
     tokens: (tokens: number) => (tokens === 1 ? "1 token" : `${count(tokens)} tokens`),
     showAll: (lines: number) => `Show all ${count(lines)} lines`,
     showLess: "Show less",
@@ -196,6 +197,7 @@ export const t = {
     said: {
       queued: "Queued",
       thinking: "Thinking",
+      searching: (branches: number) => `Searching, ${count(branches)} branches so far`,
       step: (number: number, what: string) => `Step ${number}: ${what}`,
       answer: (verdict: string) => `Answer ready, ${verdict}`,
       stopped: "Stopped",
@@ -215,12 +217,10 @@ export const t = {
     budget: (used: number, most: number) => `${count(used)} of ${count(most)} tokens allowed`,
     budgetLabel: "Tokens used of those allowed",
     took: "Took",
-    tries: "Tries",
-    try: (number: number) => `Try ${number}`,
-    tryStates: { open: "", pruned: "given up", selected: "kept" },
     keys: "Keys",
     keyList: [
       { keys: ["[", "]"], does: "step back, forward" },
+      { keys: ["t"], does: "to the search tree" },
       { keys: ["Esc"], does: "stop" },
       { keys: ["?"], does: "all keys" },
     ],
@@ -235,6 +235,7 @@ export const t = {
       { keys: ["Esc"], does: "stop the run, close what is open" },
       { keys: ["[", "]"], does: "step back, forward" },
       { keys: ["Enter"], does: "fold or unfold the step" },
+      { keys: ["t"], does: "to the search tree; arrows walk it" },
       { keys: ["?"], does: "this sheet" },
     ],
   },
