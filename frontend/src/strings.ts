@@ -4,6 +4,7 @@
  */
 
 import { balance, count, duration, money, score } from "./format/numbers";
+import { measured, models } from "./models/strings";
 import { search } from "./search/strings";
 import { tools } from "./tools/strings";
 
@@ -60,6 +61,8 @@ export const t = {
 
   tools,
   search,
+  models,
+  measured,
 
   ask: {
     greeting: "What should be worked out?",
@@ -400,41 +403,6 @@ export const t = {
       `branch ${number}: ${count(tokens)} tokens${isAnswer ? ", the answer's" : ""}`,
     priceVersion: (id: number, perMillion: string) => `${perMillion} per 1 M (version ${id})`,
     priceSince: (when: string) => `In force since ${when}`,
-  },
-
-  models: {
-    title: "Models",
-    reasoner: "Reasoner",
-    verifier: "Checker",
-    ready: "Ready",
-    notReady: "No node serves it now",
-    parameters: "Parameters",
-    context: "Context",
-    price: "Price",
-    free: "Free",
-    perMillion: (nanoUsdPerToken: number) => `${money(nanoUsdPerToken * 1_000_000)} per 1 million tokens`,
-    tokens: (tokens: number) => `${count(tokens)} tokens`,
-    aliases: "Also called",
-    can: "Can",
-    cannot: "Cannot",
-    measured: "Measured",
-    measuredHint:
-      "Share right on held-out problems, in percent; the bar is with tools, the line its 95 % interval.",
-    columns: {
-      family: "Family",
-      n: "n",
-      tools: "With tools",
-      noTools: "Without",
-      verified: "Checked",
-      unseen: "Unseen wording",
-      interval: "95 %",
-    },
-    noTable: "Nothing measured yet.",
-    all: "All families",
-    weak: "weak",
-    reproduce: "Measured by",
-    auc: "AUC of its scores",
-    empty: "No model is served. Start a node, then reload.",
   },
 
   auth: {

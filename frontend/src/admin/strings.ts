@@ -221,6 +221,23 @@ export const a = {
     title: "Result",
   },
 
+  artifact: {
+    imported: "The imported model",
+    quantised: "Before and after",
+    words: {
+      source: "Source",
+      licence: "Licence",
+      licenceLater: "in its card, shown once it is registered",
+      parameters: "Parameters",
+      size: "Size of the weights",
+      error: "Relative error of a weight",
+      format: "Format",
+      right: "Right",
+      speed: "Tokens/s",
+      notMeasured: "not measured",
+    },
+  },
+
   launch: {
     title: "Launch a job",
     cloneTitle: (name: string) => `Clone of ${name}`,

@@ -56,7 +56,8 @@ function Fields({ kind, fields, values, errors, cloned, suggestions, onChange }:
   const shown = asked.filter(
     (field) => isAll || isLeading(kind, field) || errors[field.path] || changed(field, values, cloned),
   );
-  const isModel = (field: FormField) => ["parent", "model", "verifier", "teacher"].includes(field.path);
+  const isModel = (field: FormField) =>
+    ["parent", "model", "verifier", "teacher", "artifact"].includes(field.path);
   return (
     <>
       <div className="grid grid-cols-2 gap-x-6 gap-y-3 max-sm:grid-cols-1">

@@ -33,7 +33,7 @@ const LEADING: Record<string, string[]> = {
   generate: ["data.num_rows", "data.families", "data.seed_start"],
   export: ["model", "dtype"],
   quantize: ["model", "bits", "group_size"],
-  import: ["source", "name"],
+  import: ["source", "folder", "artifact", "name", "licence"],
 };
 
 const isAt =
@@ -44,13 +44,15 @@ const isFilled = (path: string) => (values: FormValues) => values[path] !== unde
 const isNumberAbove = (path: string, least: number) => (values: FormValues) => Number(values[path]) > least;
 
 /** The first rule whose pattern a path matches decides; a path without a rule always means something. */
-const MEANT: readonly [kind: JobKind | "*", pattern: RegExp, isMeant: (values: FormValues) => boolean][] = [
+const MEANT: readonly [kind: string, pattern: RegExp, isMeant: (values: FormValues) => boolean][] = [
   ["*", /^data\.(families|seed_start)$/, isAt("data.source", "families")],
   ["train", /^teacher$|^distill_/, isAt("objective", "distill")],
   ["train", /^dpo_/, isAt("objective", "dpo")],
   ["train", /^lora\.(?!rank$)/, isNumberAbove("lora.rank", 0)],
   ["train", /^muon_/, isAt("optimizer", "muon")],
   ["train", /^weight_dtype$|^is_stepping_early$/, isAt("optimizer", "adamw8bit")],
+  ["import", /^folder$/, isAt("source", "folder")],
+  ["import", /^artifact$/, isAt("source", "artifact")],
   ["evaluate", /^(mode|num_samples|data\.file)$/, isFilled("suites")],
   ["evaluate", /^(families|is_held_out_wording)$/, (values) => !isFilled("suites")(values)],
 ];

@@ -4,7 +4,9 @@ import { jobOf, SPEC } from "../sample_jobs";
 import { dollarsOf, specFirst, TERMS_FIRST, termsOf, termsRead } from "./launch_state";
 
 const schema: SpecSchema = {
-  kinds: {} as SpecSchema["kinds"],
+  kinds: { train: {}, evaluate: { properties: { model: { type: "string" } } } } as Partial<
+    SpecSchema["kinds"]
+  > as SpecSchema["kinds"],
   presets: [{ name: "Quick", kind: "train", description: "", spec: { kind: "train", num_steps: 100 } }],
 };
 
@@ -21,6 +23,12 @@ describe("what a launch begins with", () => {
   it("draws every row of the data file that the address names", () =>
     expect(specFirst({ file: "ab12", rows: 40 }, "train", schema, null)).toEqual({
       data: { source: "file", file: "ab12", num_rows: 40 },
+    }));
+  it("names the address's model only where the spec has one", () =>
+    expect(specFirst({ model: "job_sample:50" }, "train", schema, null)).toEqual({}));
+  it("is an evaluation on the data file that the address names", () =>
+    expect(specFirst({ file: "ab12", rows: 40 }, "evaluate", schema, null)).toEqual({
+      data: { file: "ab12" },
     }));
   it("is an evaluation of the checkpoint that the address names", () =>
     expect(specFirst({ model: "job_sample:50" }, "evaluate", schema, null)).toEqual({

@@ -30,7 +30,7 @@ export function specFirst(
 ): Spec {
   const preset = schema.presets.find((one) => one.name === search.preset && one.kind === kind);
   const base: Spec = { ...(clone?.kind === kind ? clone.spec : preset?.spec) };
-  if (search.model && kind !== "train" && kind !== "generate") base.model = search.model;
+  if (search.model && schema.kinds[kind].properties?.model) base.model = search.model;
   if (search.parent && kind === "train") base.parent = search.parent;
   if (search.file && kind === "evaluate") base.data = { file: search.file };
   if (search.file && kind === "train")
