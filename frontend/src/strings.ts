@@ -4,6 +4,8 @@
  */
 
 import { balance, count, duration, money, score } from "./format/numbers";
+import { measured, models } from "./models/strings";
+import { search } from "./search/strings";
 import { tools } from "./tools/strings";
 
 export const t = {
@@ -59,6 +61,9 @@ export const t = {
   },
 
   tools,
+  search,
+  models,
+  measured,
 
   ask: {
     greeting: "What should be worked out?",
@@ -137,7 +142,6 @@ export const t = {
     checkWords: { accept: "on track", abstain: "unsure", reject: "off track" },
     checkHint: "The checker's estimate that this leads to the right answer, from 0 to 1.",
     branch: "Tried again",
-    branchReason: (reason: string) => reason,
     tokens: (tokens: number) => (tokens === 1 ? "1 token" : `${count(tokens)} tokens`),
     showAll: (lines: number) => `Show all ${count(lines)} lines`,
     showLess: "Show less",
@@ -197,6 +201,7 @@ export const t = {
     said: {
       queued: "Queued",
       thinking: "Thinking",
+      searching: (branches: number) => `Searching, ${count(branches)} branches so far`,
       step: (number: number, what: string) => `Step ${number}: ${what}`,
       answer: (verdict: string) => `Answer ready, ${verdict}`,
       stopped: "Stopped",
@@ -216,12 +221,10 @@ export const t = {
     budget: (used: number, most: number) => `${count(used)} of ${count(most)} tokens allowed`,
     budgetLabel: "Tokens used of those allowed",
     took: "Took",
-    tries: "Tries",
-    try: (number: number) => `Try ${number}`,
-    tryStates: { open: "", pruned: "given up", selected: "kept" },
     keys: "Keys",
     keyList: [
       { keys: ["[", "]"], does: "step back, forward" },
+      { keys: ["t"], does: "to the search tree" },
       { keys: ["Esc"], does: "stop" },
       { keys: ["?"], does: "all keys" },
     ],
@@ -236,6 +239,7 @@ export const t = {
       { keys: ["Esc"], does: "stop the run, close what is open" },
       { keys: ["[", "]"], does: "step back, forward" },
       { keys: ["Enter"], does: "fold or unfold the step" },
+      { keys: ["t"], does: "to the search tree; arrows walk it" },
       { keys: ["?"], does: "this sheet" },
     ],
   },
@@ -400,41 +404,6 @@ export const t = {
       `branch ${number}: ${count(tokens)} tokens${isAnswer ? ", the answer's" : ""}`,
     priceVersion: (id: number, perMillion: string) => `${perMillion} per 1 M (version ${id})`,
     priceSince: (when: string) => `In force since ${when}`,
-  },
-
-  models: {
-    title: "Models",
-    reasoner: "Reasoner",
-    verifier: "Checker",
-    ready: "Ready",
-    notReady: "No node serves it now",
-    parameters: "Parameters",
-    context: "Context",
-    price: "Price",
-    free: "Free",
-    perMillion: (nanoUsdPerToken: number) => `${money(nanoUsdPerToken * 1_000_000)} per 1 million tokens`,
-    tokens: (tokens: number) => `${count(tokens)} tokens`,
-    aliases: "Also called",
-    can: "Can",
-    cannot: "Cannot",
-    measured: "Measured",
-    measuredHint:
-      "Share right on held-out problems, in percent; the bar is with tools, the line its 95 % interval.",
-    columns: {
-      family: "Family",
-      n: "n",
-      tools: "With tools",
-      noTools: "Without",
-      verified: "Checked",
-      unseen: "Unseen wording",
-      interval: "95 %",
-    },
-    noTable: "Nothing measured yet.",
-    all: "All families",
-    weak: "weak",
-    reproduce: "Measured by",
-    auc: "AUC of its scores",
-    empty: "No model is served. Start a node, then reload.",
   },
 
   auth: {

@@ -31,6 +31,7 @@ export const a = {
       train: "Train",
       evaluate: "Evaluate",
       generate: "Generate",
+      import: "Import",
       export: "Export",
       quantize: "Quantize",
       import: "Import",
@@ -39,6 +40,7 @@ export const a = {
       train: "train",
       evaluate: "evaluate",
       generate: "generate",
+      import: "import",
       export: "export",
       quantize: "quantize",
       import: "import",
@@ -220,6 +222,23 @@ export const a = {
 
   result: {
     title: "Result",
+  },
+
+  artifact: {
+    imported: "The imported model",
+    quantised: "Before and after",
+    words: {
+      source: "Source",
+      licence: "Licence",
+      licenceLater: "in its card, shown once it is registered",
+      parameters: "Parameters",
+      size: "Size of the weights",
+      error: "Relative error of a weight",
+      format: "Format",
+      right: "Right",
+      speed: "Tokens/s",
+      notMeasured: "not measured",
+    },
   },
 
   launch: {

@@ -54,8 +54,22 @@ export interface MeasuredShare {
 
 export type MeasuredColumn = "with_tools" | "verified" | "held_out" | "held_out_verified" | "without_tools";
 
+/** A mean over problems with its interval; pass@k is no share of right of n, so it has no `right`. */
+export type MeasuredMean = Omit<MeasuredShare, "right">;
+
+/** What a suite's row knows beyond a family's (gpu_node/evaluation/suite_report.py writes it). */
+export interface SuiteFigures {
+  strict?: MeasuredShare;
+  flexible?: MeasuredShare;
+  tool_validity?: MeasuredShare;
+  /** "pass@4", "maj@4", "verifier@4"; null: the critic scored none. */
+  of_samples?: Record<string, MeasuredMean | null>;
+  tokens_per_problem?: number;
+  tokens_per_solved?: number | null;
+}
+
 /** A row of the model card's measured table (gpu_node/evaluation/report.py writes it). */
-export interface FamilyRow {
+export interface FamilyRow extends SuiteFigures {
   family: string;
   n: number;
   with_tools: number;
@@ -74,6 +88,13 @@ export interface ModelCard {
   command?: string;
   critic_auc?: number | null;
   critic_samples?: { right: number; n: number };
+  /** Of suites alone: how their questions were asked, and how often each. */
+  mode?: string;
+  num_samples?: number;
+  /** Of a model that somebody else made. */
+  source?: { name?: string; title?: string };
+  licence?: string;
+  quantization?: { bits: number; group_size: number };
 }
 
 export type Model = Omit<Schemas["Model"], "card"> & { card: ModelCard };

@@ -20,6 +20,7 @@ export function saidOf(trace: Trace, run: Run): string {
     return `${t.run.said.answer(verdictWords(trace.outcome.verdict, trace.outcome.score))}. ${answer?.text ?? ""}`;
   }
   if (!trace.started) return t.run.said.queued;
+  if (trace.isSideBySide) return t.run.said.searching(trace.branches.length);
   const live = liveStepKey(trace);
   const steps = railSteps(trace);
   const index = steps.findIndex((step) => step.key === live);

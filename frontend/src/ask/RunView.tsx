@@ -1,5 +1,5 @@
 /** One run on the page: the question, the rail, the answer that never moves once it stands, what can be done next. */
-import { useEffect, useRef, useState } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 import type { Run } from "../api/types";
 import { timeOfDay, utc } from "../format/dates";
 import { money } from "../format/numbers";
@@ -17,10 +17,11 @@ interface RunViewProps {
   onAskAgain?: (run: Run) => void;
   onEdit?: (run: Run) => void;
   onFacts: () => void;
-  isSending?: boolean;
+  /** A way through the run's search, and the words above it. */
+  branch?: { path: ReadonlySet<string>; note: ReactNode } | null;
 }
 
-export function RunView({ following, initial, onAskAgain, onEdit, onFacts }: RunViewProps) {
+export function RunView({ following, initial, onAskAgain, onEdit, onFacts, branch }: RunViewProps) {
   const run = following.run ?? initial;
   const { trace } = following;
   const answer =
@@ -56,7 +57,8 @@ export function RunView({ following, initial, onAskAgain, onEdit, onFacts }: Run
         </p>
       </header>
       <ConnectionBanner following={following} />
-      <TraceRail trace={trace} waiting={waiting} />
+      {branch?.note}
+      <TraceRail trace={trace} waiting={waiting} path={branch?.path} />
       <AnswerView
         run={run}
         trace={trace}

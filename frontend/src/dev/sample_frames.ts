@@ -49,15 +49,15 @@ export const started: RunEvent = {
   max_total_tokens: 2_048,
 };
 
-export const thought = (id: number, text: string, tokens: number): RunEvent[] => [
-  { type: "step.open", step_id: id, branch_id: 0, kind: "thought" },
+export const thought = (id: number, text: string, tokens: number, branch = 0): RunEvent[] => [
+  { type: "step.open", step_id: id, branch_id: branch, kind: "thought" },
   { type: "step.delta", step_id: id, text: text.slice(0, 12) },
   { type: "step.delta", step_id: id, text: text.slice(12) },
   { type: "step.close", step_id: id, text, num_tokens: tokens },
 ];
 
-export const answerStep = (text: string, id = 90): RunEvent[] => [
-  { type: "step.open", step_id: id, branch_id: 0, kind: "answer" },
+export const answerStep = (text: string, id = 90, branch = 0): RunEvent[] => [
+  { type: "step.open", step_id: id, branch_id: branch, kind: "answer" },
   { type: "step.delta", step_id: id, text },
   { type: "step.close", step_id: id, text, num_tokens: 31 },
 ];
@@ -91,13 +91,20 @@ export const score = (target: "step" | "tool" | "answer", id: number, value: num
   verdict: value > 0.7 ? "accept" : value < 0.3 ? "reject" : "abstain",
 });
 
-export const finished = (answer: string, value: number | null = 0.97): RunEvent => ({
+export const branchScore = (id: number, value: number, tokens: number): RunEvent => ({
+  type: "branch.score",
+  branch_id: id,
+  score: value,
+  usage: { ...EMPTY_USAGE, completion_tokens: tokens, reasoning_tokens: tokens },
+});
+
+export const finished = (answer: string, value: number | null = 0.97, branch = 0): RunEvent => ({
   type: "run.finished",
   finish_reason: "stop",
   answer,
   verdict: value === null ? null : value > 0.7 ? "accept" : value < 0.3 ? "reject" : "abstain",
   score: value,
-  branch_id: 0,
+  branch_id: branch,
   client_tool_calls: [],
 });
 
@@ -149,10 +156,13 @@ export const repairEvents: RunEvent[] = [
   score("tool", 2, 0.52),
   ...answerStep("[-2, 2]", 91),
   score("answer", 91, 0.12),
-  { type: "branch.open", branch_id: 1, parent_id: 0, reason: "after the checker disagreed with the answer" },
-  ...thought(3, "Solve again and check both roots.", 8),
-  ...answerStep("[-2, 2]", 92),
-  finished("[-2, 2]", 0.51),
+  branchScore(0, 0.12, 46),
+  { type: "branch.open", branch_id: 1, parent_id: 0, reason: "retry after a rejected answer" },
+  ...thought(3, "Solve again and check both roots.", 8, 1),
+  ...answerStep("[-2, 2]", 92, 1),
+  branchScore(1, 0.51, 39),
+  { type: "branch.select", branch_id: 1, reason: "the critic's best score" },
+  finished("[-2, 2]", 0.51, 1),
 ];
 
 export const puzzleEvents: RunEvent[] = [

@@ -2,6 +2,7 @@
 import type { FamilyRow, MeasuredColumn, ModelCard } from "../api/types";
 import { count } from "../format/numbers";
 import { t } from "../strings";
+import { ShareBar } from "./ShareBar";
 
 const WEAK_BELOW = 0.6; // the model card names these; the table marks them
 
@@ -86,7 +87,7 @@ function Row({ row, isTotal }: { row: FamilyRow; isTotal: boolean }) {
         {isWeak && <span className="ml-2 text-xs text-abstain">{t.models.weak}</span>}
       </td>
       <td className="py-2 pl-4">
-        <ShareBar row={row} />
+        <ShareBar share={row.with_tools} low={row.interval_low} high={row.interval_high} />
       </td>
       <td className={`py-2 pl-4 ${isTotal ? "" : "font-medium"}`}>{Math.round(row.with_tools * 100)}</td>
       <td className="py-2 pl-4 font-normal whitespace-nowrap text-soft">
@@ -99,21 +100,5 @@ function Row({ row, isTotal }: { row: FamilyRow; isTotal: boolean }) {
       ))}
       <td className="py-2 pl-4 font-normal text-soft">{count(row.n)}</td>
     </tr>
-  );
-}
-
-function ShareBar({ row }: { row: FamilyRow }) {
-  const [low, high] = [row.interval_low, row.interval_high];
-  return (
-    <span aria-hidden="true" className="relative block h-1 rounded-full bg-line">
-      <span
-        className="absolute inset-y-0 left-0 rounded-full bg-accent"
-        style={{ width: `${row.with_tools * 100}%` }}
-      />
-      <span
-        className="absolute top-1/2 h-px -translate-y-1/2 bg-ink"
-        style={{ left: `${low * 100}%`, width: `${(high - low) * 100}%` }}
-      />
-    </span>
   );
 }

@@ -1,4 +1,5 @@
 /** Every state of the run's view and of lists, without a server: for designers and for screenshot tests. */
+import { useState } from "react";
 import { AdminStates } from "../admin/dev/AdminStates";
 import { RequestFailed } from "../api/client";
 import type { Run } from "../api/types";
@@ -15,7 +16,10 @@ import {
   started,
   thought,
 } from "../dev/sample_frames";
+import { beamEvents, beamLive } from "../dev/sample_search";
 import type { RunEvent } from "../protocol.gen";
+import { NoSearch, SearchPanel } from "../search/SearchPanel";
+import { useSearchShown } from "../search/use_search_shown";
 import { t } from "../strings";
 import { FactsPanel, KeysPanel } from "../trace/FactsPanel";
 import type { Connection } from "../trace/run_follower";
@@ -62,6 +66,13 @@ const STATES: State[] = [
     run: runOf({ question: "Solve x^2 - 4 = 0." }),
     events: repairEvents,
   },
+  {
+    name: "A search in progress",
+    run: runOf({ status: "running", cost_nano_usd: 0 }),
+    events: beamLive,
+  },
+  { name: "A beam of 4 × 4", run: runOf({}), events: beamEvents(4, 4) },
+  { name: "A search of hundreds of branches", run: runOf({}), events: beamEvents(8, 7) },
   {
     name: "A puzzle, not checked",
     run: runOf({
@@ -128,6 +139,7 @@ export function ComponentsPage() {
             onRetry={() => undefined}
           />
           <ErrorNotice error={new RequestFailed(0, "unreachable", "", null)} onRetry={() => undefined} />
+          <NoSearch onAsk={() => undefined} />
           <KeysPanel />
         </section>
       </PageFrame>
@@ -136,7 +148,8 @@ export function ComponentsPage() {
 }
 
 function StateView({ state }: { state: State }) {
-  const trace = framesApply(EMPTY_TRACE, framesOf(state.events));
+  const [trace] = useState(() => framesApply(EMPTY_TRACE, framesOf(state.events)));
+  const search = useSearchShown(trace, useState<number | null>(null));
   const following = { trace, run: state.run, connection: state.connection ?? ({ state: "live" } as const) };
   return (
     <section aria-label={state.name} className="flex flex-col gap-4 border-t border-line pt-6">
@@ -148,9 +161,19 @@ function StateView({ state }: { state: State }) {
           onFacts={() => undefined}
           onAskAgain={() => undefined}
           onEdit={() => undefined}
+          branch={search?.branch}
         />
-        <div className="rounded-lg border border-line bg-raised p-4 shadow-panel">
+        <div className="flex flex-col gap-6 rounded-lg border border-line bg-raised p-4 shadow-panel">
           <FactsPanel run={state.run} trace={trace} />
+          {search && (
+            <SearchPanel
+              tree={search.tree}
+              shownId={search.shownId}
+              onChoose={search.choose}
+              nanoUsdPerToken={state.run.price_nano_usd_per_token}
+              hasPicture
+            />
+          )}
         </div>
       </div>
     </section>

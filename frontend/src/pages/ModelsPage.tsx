@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { modelsQuery } from "../api/queries";
 import type { Model } from "../api/types";
 import { countShort } from "../format/numbers";
-import { FamilyTable } from "../models/FamilyTable";
+import { MeasuredTable } from "../models/SuiteTable";
 import { t } from "../strings";
 import { Fact } from "../ui/Fact";
 import { Empty, ErrorNotice, Skeleton } from "../ui/Notice";
@@ -53,6 +53,8 @@ function ModelSection({ model }: { model: Model }) {
         {typeof model.card.critic_auc === "number" && model.role === "verifier" && (
           <Fact name={t.models.auc}>{model.card.critic_auc.toFixed(3)}</Fact>
         )}
+        {model.card.source?.title && <Fact name={t.measured.source}>{model.card.source.title}</Fact>}
+        {model.card.licence && <Fact name={t.measured.licence}>{model.card.licence}</Fact>}
         {model.aliases.length > 0 && <Fact name={t.models.aliases}>{model.aliases.join(", ")}</Fact>}
       </dl>
       {(model.can.length > 0 || model.cannot.length > 0) && (
@@ -62,7 +64,7 @@ function ModelSection({ model }: { model: Model }) {
         </div>
       )}
       {families.length > 0 ? (
-        <FamilyTable card={model.card} />
+        <MeasuredTable card={model.card} />
       ) : (
         model.role === "reasoner" && <p className="text-sm text-soft">{t.models.noTable}</p>
       )}

@@ -1,6 +1,6 @@
 /** The facts at the side of a run: tokens by kind, cost to the last digit, the budget as a thin bar. */
 import type { Run } from "../api/types";
-import { count, duration, money, score } from "../format/numbers";
+import { count, duration, money } from "../format/numbers";
 import { t } from "../strings";
 import { Kbd } from "../ui/Kbd";
 import type { Trace } from "./trace";
@@ -56,7 +56,6 @@ export function FactsPanel({ run, trace }: { run: Run; trace: Trace }) {
           <p className="figures text-xs text-soft">{t.facts.budget(kinds.total, most)}</p>
         </>
       )}
-      {trace.branches.length > 1 && <Tries trace={trace} />}
     </section>
   );
 }
@@ -66,27 +65,6 @@ function Fact({ name, value, isStrong = false }: { name: string; value: string; 
     <div className={`flex justify-between gap-4 text-sm ${isStrong ? "font-semibold" : ""}`}>
       <dt className={isStrong ? "" : "text-soft"}>{name}</dt>
       <dd className="figures">{value}</dd>
-    </div>
-  );
-}
-
-function Tries({ trace }: { trace: Trace }) {
-  return (
-    <div className="mt-4">
-      <h3 className="mb-1 text-sm font-semibold">{t.facts.tries}</h3>
-      <ol className="flex flex-col gap-1">
-        {trace.branches.map((branch, index) => (
-          <li
-            key={branch.id}
-            className={`flex justify-between gap-4 text-sm ${branch.state === "selected" ? "font-medium" : "text-soft"}`}
-          >
-            <span>
-              {t.facts.try(index + 1)} {t.facts.tryStates[branch.state]}
-            </span>
-            <span className="figures">{branch.score === null ? "" : score(branch.score)}</span>
-          </li>
-        ))}
-      </ol>
     </div>
   );
 }

@@ -15,9 +15,16 @@ import { liveStepKey, railSteps } from "./trace_views";
 const TOOLS_OPEN_MAX = 3; // later tools fold earlier ones: the eye stays near the answer
 const THOUGHT_LINE_MAX = 110; // characters that fit one line beside the step's name
 
-export function TraceRail({ trace, waiting }: { trace: Trace; waiting: string | null }) {
-  const steps = railSteps(trace);
-  const live = liveStepKey(trace);
+interface RailProps {
+  trace: Trace;
+  waiting: string | null;
+  /** Only the steps of these keys: a way through a search. */
+  path?: ReadonlySet<string> | null;
+}
+
+export function TraceRail({ trace, waiting, path = null }: RailProps) {
+  const steps = railSteps(trace, path);
+  const live = liveStepKey(trace, steps);
   const tools = steps.filter((step) => step.kind === "tool").map((step) => step.key);
   const foldedTools = new Set(tools.slice(0, Math.max(0, tools.length - TOOLS_OPEN_MAX)));
   if (!steps.length && !waiting) return null;
@@ -77,8 +84,10 @@ function StepBody(props: { step: Step; trace: Trace; isLive: boolean; isFolded: 
     case "branch":
       return (
         <p className="py-1 text-sm">
-          <span className="font-semibold">{t.trace.branch}</span>{" "}
-          <span className="text-soft">{t.trace.branchReason(step.reason)}</span>
+          <span className="font-semibold">
+            {props.trace.isSideBySide ? t.search.branch(step.branchId) : t.trace.branch}
+          </span>{" "}
+          <span className="text-soft">{step.reason}</span>
         </p>
       );
   }

@@ -108,7 +108,8 @@ describe("what the page reads off a trace", () => {
       "thought",
     ]);
     expect(answerStep(repaired)?.stepId).toBe(92);
-    expect(repaired.branches).toHaveLength(1);
+    expect(repaired.branches.map((branch) => branch.state)).toEqual(["open", "selected"]);
+    expect(repaired.isSideBySide).toBe(false);
   });
 
   it("shows the kept answer when the run ended with an earlier try's", () => {

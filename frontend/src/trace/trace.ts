@@ -6,6 +6,7 @@
  * it sets `hasGap`, and whoever feeds the reducer fetches what lies between.
  */
 import type {
+  BranchOpen,
   BudgetFrame,
   Frame,
   RunEvent,
@@ -58,11 +59,15 @@ export interface BranchStep extends StepBase {
 
 export type Step = TextStep | ToolStep | CheckStep | BranchStep;
 
+/** One line of reasoning of a search. Branch 0 begins with the run and may have no frame that opens it. */
 export interface Branch {
   id: number;
   parentId: number | null;
-  reason: string;
+  reason: string; // why it was opened
+  ending: string; // why it was pruned or selected, or what failed
   score: number | null;
+  usage: Usage | null; // its own tokens, as its last score or its end counted them
+  isClosed: boolean; // no more is written in it
   state: "open" | "pruned" | "selected";
 }
 
@@ -75,6 +80,7 @@ export interface Trace {
   lastAtMs: number | null;
   steps: Step[];
   branches: Branch[];
+  isSideBySide: boolean; // a branch was opened while another had no answer yet: they run at the same time
   budget: BudgetFrame | null;
   usage: Usage;
   outcome: RunFinished | RunFailed | null;
@@ -96,6 +102,7 @@ export const EMPTY_TRACE: Trace = {
   lastAtMs: null,
   steps: [],
   branches: [],
+  isSideBySide: false,
   budget: null,
   usage: EMPTY_USAGE,
   outcome: null,
@@ -180,34 +187,19 @@ function eventApply(trace: Trace, event: RunEvent, frame: At): Trace {
     case "verifier.score":
       return withStep(trace, checkStep(trace, event, frame));
     case "branch.open":
-      return {
-        ...withStep(trace, {
-          kind: "branch",
-          key: `branch-${event.branch_id}`,
-          branchId: event.branch_id,
-          startedAtMs: frame.at_ms,
-          parentId: event.parent_id,
-          reason: event.reason,
-        }),
-        branches: [
-          ...trace.branches,
-          {
-            id: event.branch_id,
-            parentId: event.parent_id,
-            reason: event.reason,
-            score: null,
-            state: "open",
-          },
-        ],
-      };
+      return branchOpened(trace, event, frame);
     case "branch.score":
-      return withBranch(trace, event.branch_id, { score: event.score });
+      return withBranch(trace, event.branch_id, { score: event.score, usage: event.usage });
     case "branch.close":
-      return trace;
+      return withBranch(trace, event.branch_id, {
+        usage: event.usage,
+        isClosed: true,
+        ...(event.problem === null ? {} : { ending: event.problem }),
+      });
     case "branch.prune":
-      return withBranch(trace, event.branch_id, { state: "pruned" });
+      return withBranch(trace, event.branch_id, { state: "pruned", ending: event.reason });
     case "branch.select":
-      return withBranch(trace, event.branch_id, { state: "selected" });
+      return withBranch(trace, event.branch_id, { state: "selected", ending: event.reason });
     case "budget":
       return { ...trace, budget: event };
     case "run.finished":
@@ -238,13 +230,43 @@ function withStep(trace: Trace, step: Step): Trace {
 }
 
 function withText(trace: Trace, stepId: number, change: (step: TextStep) => TextStep): Trace {
+  const index = trace.steps.findLastIndex((step) => "stepId" in step && step.stepId === stepId);
+  const step = trace.steps[index];
+  return step ? { ...trace, steps: trace.steps.with(index, change(step as TextStep)) } : trace;
+}
+
+const BRANCH_NEW = { reason: "", ending: "", score: null, usage: null, isClosed: false, state: "open" } as const;
+
+function branchOpened(trace: Trace, event: BranchOpen, frame: At): Trace {
+  const step: BranchStep = {
+    kind: "branch",
+    key: `branch-${event.branch_id}`,
+    branchId: event.branch_id,
+    startedAtMs: frame.at_ms,
+    parentId: event.parent_id,
+    reason: event.reason,
+  };
+  const opened: Branch = {
+    ...BRANCH_NEW,
+    id: event.branch_id,
+    parentId: event.parent_id,
+    reason: event.reason,
+  };
+  const answered = new Set(trace.steps.filter((one) => one.kind === "answer").map((one) => one.branchId));
+  const working = new Set(trace.steps.filter((one) => one.kind !== "check").map((one) => one.branchId));
   return {
-    ...trace,
-    steps: trace.steps.map((step) => ("stepId" in step && step.stepId === stepId ? change(step) : step)),
+    ...withStep(trace, step),
+    branches: [...trace.branches, opened],
+    isSideBySide: trace.isSideBySide || [...working].some((id) => !answered.has(id)),
   };
 }
 
+/** Changes a branch; the first one is known only from here when no frame opened it. */
 function withBranch(trace: Trace, branchId: number, change: Partial<Branch>): Trace {
+  if (!trace.branches.some((branch) => branch.id === branchId)) {
+    const first: Branch = { ...BRANCH_NEW, id: branchId, parentId: null, ...change };
+    return { ...trace, branches: [first, ...trace.branches] };
+  }
   return {
     ...trace,
     branches: trace.branches.map((branch) => (branch.id === branchId ? { ...branch, ...change } : branch)),

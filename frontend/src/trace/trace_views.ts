@@ -12,19 +12,23 @@ export interface Answer {
   score: number | null;
 }
 
-/** The step that stays on the answer's place below the rail: the last answer or raw text, if it was not given up. */
+const isAnswer = (step: Step): step is TextStep => step.kind === "answer" || step.kind === "text";
+
+/**
+ * The step that stays on the answer's place below the rail: the last answer or raw text, if it was not given up.
+ * Of branches that run side by side none is the answer before the run has chosen: the answer never moves.
+ */
 export function answerStep(trace: Trace): TextStep | null {
-  const step = trace.steps.findLast(
-    (candidate): candidate is TextStep => candidate.kind === "answer" || candidate.kind === "text",
-  );
-  if (!step) return null;
-  const isReplaced = trace.steps.some(
-    (candidate) => candidate.kind === "branch" && trace.steps.indexOf(candidate) > trace.steps.indexOf(step),
-  );
-  // A retry began after it: it was rejected, and belongs to the rail, unless the run ended with it after all.
-  if (isReplaced && !(trace.outcome?.type === "run.finished" && trace.outcome.answer === step.text))
-    return null;
-  return step;
+  const { outcome } = trace;
+  if (outcome?.type === "run.finished" && !(trace.isSideBySide && outcome.finish_reason === "cancelled")) {
+    const ofBranch = (step: Step) => step.branchId === outcome.branch_id;
+    return trace.steps.findLast((step): step is TextStep => isAnswer(step) && ofBranch(step)) ?? null;
+  }
+  if (trace.isSideBySide) return null;
+  const step = trace.steps.findLast(isAnswer);
+  const isReplaced =
+    step && trace.steps.slice(trace.steps.indexOf(step)).some(({ kind }) => kind === "branch");
+  return step && !isReplaced ? step : null;
 }
 
 export function traceAnswer(trace: Trace): Answer | null {
@@ -52,11 +56,15 @@ function answerCheck(trace: Trace, step: TextStep): CheckStep | null {
   return check ?? null;
 }
 
-/** The rail: every step but the answer and its own check, which stand below it. */
-export function railSteps(trace: Trace): Step[] {
+/**
+ * The rail: every step but the answer and its own check, which stand below it. With `path`, only the steps of
+ * these keys: a way through a search.
+ */
+export function railSteps(trace: Trace, path: ReadonlySet<string> | null = null): Step[] {
   const answer = answerStep(trace);
   return trace.steps.filter(
     (step) =>
+      (!path || path.has(step.key)) &&
       step !== answer &&
       !(answer && step.kind === "check" && step.target === "answer" && step.targetKey === answer.key) &&
       !("text" in step && !step.isOpen && !step.text.trim()),
@@ -64,13 +72,13 @@ export function railSteps(trace: Trace): Step[] {
 }
 
 /** The key of the step in progress: an open text, or a tool without its result. */
-export function liveStepKey(trace: Trace): string | null {
+export function liveStepKey(trace: Trace, steps: readonly Step[] = trace.steps): string | null {
   if (trace.outcome) return null;
-  const last = trace.steps.findLast(
-    (step) => ("isOpen" in step && step.isOpen) || (step.kind === "tool" && !step.result),
-  );
-  return last?.key ?? null;
+  return steps.findLast(isLiveStep)?.key ?? null;
 }
+
+export const isLiveStep = (step: Step): boolean =>
+  ("isOpen" in step && step.isOpen) || (step.kind === "tool" && !step.result);
 
 /** Tokens in the four kinds the page shows; they add up to the total that is charged. */
 export function usageKinds(usage: Usage): {

@@ -7,13 +7,14 @@ interface DialogProps {
   title: string;
   children: ReactNode;
   /** A sheet rises from below (facts on a phone); a drawer stands at the left (the menu on a phone). */
-  shape?: "box" | "sheet" | "drawer";
+  shape?: "box" | "wide" | "sheet" | "drawer";
   /** Closing by Esc or by a click beside it; off where something would be lost. */
   canDismiss?: boolean;
 }
 
 const SHAPES = {
   box: "m-auto w-[min(520px,calc(100vw-32px))] rounded-xl border border-line p-6",
+  wide: "m-auto w-[min(1120px,calc(100vw-32px))] rounded-xl border border-line p-6",
   sheet: "mx-auto mt-auto mb-0 w-full max-w-[560px] rounded-t-xl border-t border-line p-6 pb-8",
   drawer: "m-0 h-dvh max-h-dvh w-[272px] border-r border-line p-4",
 };

@@ -1,9 +1,12 @@
 /** The operator's pieces in their states, without a server: for designers and for screenshot tests. */
 import type { ReactNode } from "react";
+import { SUITE_CARD } from "../../dev/sample_reports";
+import { SuiteTable } from "../../models/SuiteTable";
 import { Panel } from "../../ui/Panel";
 import { alertsOf } from "../charts/alerts";
 import { ChartPanel } from "../charts/ChartPanel";
 import { FileTable } from "../files/FileTable";
+import { FormatTable } from "../jobs/ArtifactPanel";
 import { CheckpointTable } from "../jobs/CheckpointsPanel";
 import { JobTable } from "../jobs/JobTable";
 import { EMPTY_LOG, type JobLog, type LogLine } from "../jobs/job_log";
@@ -73,6 +76,11 @@ const JOBS = [
   }),
 ];
 
+const FORMATS = [
+  { format: "bfloat16", numBytes: 269_000_000, shareRight: 0.41, tokensPerSecond: 21.4 },
+  { format: "int4", numBytes: 82_300_000, shareRight: 0.39, tokensPerSecond: 17.9 },
+];
+
 export function AdminStates() {
   return (
     <>
@@ -125,6 +133,12 @@ export function AdminStates() {
       </State>
       <State name="Data files: one that was looked through, one too large for it">
         <FileTable rows={FILES} onRemove={() => undefined} />
+      </State>
+      <State name="A quantisation, before and after">
+        <FormatTable formats={FORMATS} />
+      </State>
+      <State name="Suites, several samples a problem">
+        <SuiteTable card={SUITE_CARD} />
       </State>
       <State name="Gates: green, a warning, red">
         <GateList gates={GATES} />

@@ -2,6 +2,7 @@
 import { useId } from "react";
 import { Field } from "../../ui/Field";
 import { Select } from "../../ui/Select";
+import { Toggle } from "../../ui/Toggle";
 import { a } from "../strings";
 import type { FormField } from "./schema_form";
 
@@ -18,7 +19,7 @@ interface SpecFieldProps {
 export function SpecField({ field, value, error, isChanged, suggestions, onChange }: SpecFieldProps) {
   const id = useId();
   const label = isChanged ? `${field.label} (${a.launch.changed})` : field.label;
-  if (field.kind === "boolean")
+  if (field.kind === "boolean" || field.kind === "group")
     return (
       <label className="flex min-h-11 cursor-pointer flex-col gap-1">
         <span className="text-sm font-medium">{label}</span>
@@ -44,6 +45,8 @@ export function SpecField({ field, value, error, isChanged, suggestions, onChang
         options={field.choices.map((choice) => ({ value: choice, label: choice }))}
       />
     );
+  if (field.kind === "choices")
+    return <Choices {...{ field, label, error, onChange }} chosen={String(value).split(/[\s,]+/)} />;
   const isNumber = field.kind === "integer" || field.kind === "number";
   return (
     <>
@@ -69,5 +72,34 @@ export function SpecField({ field, value, error, isChanged, suggestions, onChang
         </datalist>
       )}
     </>
+  );
+}
+
+interface ChoicesProps {
+  field: FormField;
+  label: string;
+  error: string | undefined;
+  chosen: string[];
+  onChange: (value: string) => void;
+}
+
+/** Several of a few names: a chip each. */
+function Choices({ field, label, error, chosen, onChange }: ChoicesProps) {
+  const toggle = (name: string, isOn: boolean) =>
+    onChange(field.choices.filter((one) => (one === name ? isOn : chosen.includes(one))).join(", "));
+  return (
+    <fieldset className="col-span-full flex flex-col gap-1">
+      <legend className="mb-1 text-sm font-medium">{label}</legend>
+      <span className="flex flex-wrap gap-2">
+        {field.choices.map((name) => (
+          <Toggle key={name} isOn={chosen.includes(name)} onChange={(isOn) => toggle(name, isOn)}>
+            {name}
+          </Toggle>
+        ))}
+      </span>
+      <span role={error ? "alert" : undefined} className={`text-sm ${error ? "text-reject" : "text-soft"}`}>
+        {error || field.hint}
+      </span>
+    </fieldset>
   );
 }

@@ -4,9 +4,16 @@ import { Chips } from "../../ui/Chips";
 import { Panel } from "../../ui/Panel";
 import type { JobKind } from "../api_types";
 import { a } from "../strings";
-import { fieldsAsked, isImportant } from "./launch_state";
+import { FILE_PATH, fieldsMeant, isLeading } from "./field_rules";
 import { SpecField } from "./SpecField";
-import { type FormField, type FormValues, formRead, formValues, type Spec } from "./schema_form";
+import {
+  type FormField,
+  type FormValues,
+  formRead,
+  formValues,
+  isInAbsentGroup,
+  type Spec,
+} from "./schema_form";
 
 interface SpecFormProps {
   kind: JobKind;
@@ -43,11 +50,14 @@ export function SpecForm(props: SpecFormProps) {
 
 function Fields({ kind, fields, values, errors, cloned, suggestions, onChange }: SpecFormProps) {
   const [isAll, setAll] = useState(false);
-  const asked = fieldsAsked(fields, values);
-  const shown = asked.filter(
-    (field) => isAll || isImportant(kind, field) || errors[field.path] || changed(field, values, cloned),
+  const asked = fieldsMeant(kind, fields, values).filter(
+    (field) => field.path !== FILE_PATH && !isInAbsentGroup(field, fields, values),
   );
-  const isModel = (field: FormField) => ["parent", "model", "verifier"].includes(field.path);
+  const shown = asked.filter(
+    (field) => isAll || isLeading(kind, field) || errors[field.path] || changed(field, values, cloned),
+  );
+  const isModel = (field: FormField) =>
+    ["parent", "model", "verifier", "teacher", "artifact"].includes(field.path);
   return (
     <>
       <div className="grid grid-cols-2 gap-x-6 gap-y-3 max-sm:grid-cols-1">
@@ -81,7 +91,9 @@ const changed = (field: FormField, values: FormValues, cloned: FormValues | null
   cloned !== null && cloned[field.path] !== values[field.path];
 
 function SpecJson({ kind, fields, values, onChange }: SpecFormProps) {
-  const [text, setText] = useState(() => JSON.stringify(formRead(kind, fields, values).spec, null, 2));
+  const [text, setText] = useState(() =>
+    JSON.stringify(formRead(kind, fieldsMeant(kind, fields, values), values).spec, null, 2),
+  );
   const [isBad, setBad] = useState(false);
   const typed = (next: string) => {
     setText(next);

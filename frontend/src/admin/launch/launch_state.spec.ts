@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
 import type { SpecSchema } from "../api_types";
 import { jobOf, SPEC } from "../sample_jobs";
-import { dollarsOf, fieldsAsked, specFirst, TERMS_FIRST, termsOf, termsRead } from "./launch_state";
-import type { FormField } from "./schema_form";
+import { dollarsOf, specFirst, TERMS_FIRST, termsOf, termsRead } from "./launch_state";
 
 const schema: SpecSchema = {
-  kinds: {} as SpecSchema["kinds"],
+  kinds: { train: {}, evaluate: { properties: { model: { type: "string" } } } } as Partial<
+    SpecSchema["kinds"]
+  > as SpecSchema["kinds"],
   presets: [{ name: "Quick", kind: "train", description: "", spec: { kind: "train", num_steps: 100 } }],
 };
 
@@ -23,14 +24,12 @@ describe("what a launch begins with", () => {
     expect(specFirst({ file: "ab12", rows: 40 }, "train", schema, null)).toEqual({
       data: { source: "file", file: "ab12", num_rows: 40 },
     }));
-  it("asks for families only where rows come from them, and never for a file's hash", () => {
-    const fields = ["data.source", "data.file", "data.families", "seed"].map(
-      (path) => ({ path }) as FormField,
-    );
-    const asked = (source: string) => fieldsAsked(fields, { "data.source": source }).map(({ path }) => path);
-    expect(asked("families")).toEqual(["data.source", "data.families", "seed"]);
-    expect(asked("file")).toEqual(["data.source", "seed"]);
-  });
+  it("names the address's model only where the spec has one", () =>
+    expect(specFirst({ model: "job_sample:50" }, "train", schema, null)).toEqual({}));
+  it("is an evaluation on the data file that the address names", () =>
+    expect(specFirst({ file: "ab12", rows: 40 }, "evaluate", schema, null)).toEqual({
+      data: { file: "ab12" },
+    }));
   it("is an evaluation of the checkpoint that the address names", () =>
     expect(specFirst({ model: "job_sample:50" }, "evaluate", schema, null)).toEqual({
       model: "job_sample:50",

@@ -1,55 +1,13 @@
 /** What a launch begins with and what it sends: presets, clones, the job's terms. Pure. */
 import { dollarsToNano } from "../../keys/dollars";
 import type { JobDetail, JobKind, JobTerms, SpecSchema } from "../api_types";
-import { type FormField, type FormValues, formFields, type Spec } from "./schema_form";
+import type { Spec } from "./schema_form";
 
-export const KINDS: JobKind[] = ["train", "evaluate", "generate", "export", "quantize", "import"];
-export const isKind = (text: unknown): text is JobKind => KINDS.includes(text as JobKind);
+/** What can be launched, in the order that the specs are listed in. */
+export const kindsOf = (schema: SpecSchema): JobKind[] => Object.keys(schema.kinds) as JobKind[];
 
 /** Above this estimate a launch asks back. */
 export const CONFIRM_NANO_USD = 50_000_000_000;
-
-/** The fields that decide what a job is; the rest stands behind "All settings". */
-const IMPORTANT: Record<JobKind, string[]> = {
-  train: [
-    "objective",
-    "model_size",
-    "parent",
-    "num_steps",
-    "batch_tokens",
-    "checkpoint_steps",
-    "data.source",
-    "data.num_rows",
-    "data.families",
-  ],
-  evaluate: ["model", "verifier", "num_problems", "families", "is_held_out_wording"],
-  generate: ["data.num_rows", "data.families", "data.seed_start"],
-  export: ["model", "dtype"],
-  quantize: ["model", "bits"],
-  import: ["source", "folder", "artifact"],
-};
-
-/** Fields in the order a reader decides them: the important ones first, as they are listed. */
-export function fieldsOrdered(kind: JobKind, fields: FormField[]): FormField[] {
-  const place = (field: FormField) => {
-    const index = IMPORTANT[kind].indexOf(field.path);
-    return index === -1 ? IMPORTANT[kind].length : index;
-  };
-  return [...fields].sort((one, other) => place(one) - place(other));
-}
-
-export const isImportant = (kind: JobKind, field: FormField): boolean =>
-  IMPORTANT[kind].includes(field.path) || field.isRequired;
-
-const OF_FAMILIES = ["data.families", "data.seed_start"];
-
-/** Fields that mean something beside the others: rows come from the families or from a file, which has its own choice. */
-export function fieldsAsked(fields: FormField[], values: FormValues): FormField[] {
-  const isOfFile = values["data.source"] === "file";
-  return fields.filter(
-    (field) => field.path !== "data.file" && !(isOfFile && OF_FAMILIES.includes(field.path)),
-  );
-}
 
 export interface LaunchSearch {
   kind?: string;
@@ -72,8 +30,9 @@ export function specFirst(
 ): Spec {
   const preset = schema.presets.find((one) => one.name === search.preset && one.kind === kind);
   const base: Spec = { ...(clone?.kind === kind ? clone.spec : preset?.spec) };
-  if (search.model && kind !== "train" && kind !== "generate" && kind !== "import") base.model = search.model;
+  if (search.model && schema.kinds[kind].properties?.model) base.model = search.model;
   if (search.parent && kind === "train") base.parent = search.parent;
+  if (search.file && kind === "evaluate") base.data = { file: search.file };
   if (search.file && kind === "train")
     base.data = {
       ...(base.data as Spec | undefined),
@@ -83,11 +42,6 @@ export function specFirst(
     };
   return base;
 }
-
-export const fieldsByKind = (schema: SpecSchema): Record<JobKind, FormField[]> =>
-  Object.fromEntries(
-    KINDS.map((kind) => [kind, fieldsOrdered(kind, formFields(schema.kinds[kind]))]),
-  ) as Record<JobKind, FormField[]>;
 
 export interface TermsTyped {
   name: string;

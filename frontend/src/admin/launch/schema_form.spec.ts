@@ -13,6 +13,14 @@ const schema: JsonSchema = {
         num_rows: { type: "integer", minimum: 1, maximum: 100, default: 20 },
       },
     },
+    LoraSpec: {
+      type: "object",
+      required: ["rank"],
+      properties: {
+        rank: { type: "integer", minimum: 1 },
+        targets: { type: "array", items: { enum: ["q", "k", "v"] }, minItems: 1, default: ["q", "v"] },
+      },
+    },
   },
   properties: {
     kind: { const: "train", default: "train", type: "string" },
@@ -22,6 +30,8 @@ const schema: JsonSchema = {
     learning_rate: { type: "number", exclusiveMinimum: 0, maximum: 1, default: 0.01 },
     bits: { type: "integer", enum: [4, 8], default: 8 },
     is_autocast: { type: "boolean", default: true },
+    lora: { anyOf: [{ $ref: "#/$defs/LoraSpec" }, { type: "null" }], default: null },
+    mixture: { type: "array", items: { type: "object" }, default: [] },
   },
 };
 const fields = formFields(schema);
@@ -40,6 +50,10 @@ describe("the launch form", () => {
       ["learning_rate", "number"],
       ["bits", "choice"],
       ["is_autocast", "boolean"],
+      ["lora", "group"],
+      ["lora.rank", "integer"],
+      ["lora.targets", "choices"],
+      ["mixture", "json"],
     ]);
     expect(fields[0]).toMatchObject({ label: "Model", hint: "A name", isRequired: true });
   });
@@ -60,8 +74,29 @@ describe("the launch form", () => {
         learning_rate: 0.01,
         bits: 8,
         is_autocast: true,
+        lora: null,
+        mixture: [],
       },
     });
+  });
+
+  it("asks for an optional object's settings while it is there, and sends null while it is not", () => {
+    expect(read({ lora: true }).errors).toEqual({ "lora.rank": "Fill this in." });
+    expect(read({ lora: true, "lora.rank": "8" }).spec.lora).toEqual({ rank: 8, targets: ["q", "v"] });
+    expect(read({ lora: false, "lora.rank": "no number" })).toMatchObject({
+      errors: {},
+      spec: { lora: null },
+    });
+    expect(formValues(fields, { lora: { rank: 4 } })).toMatchObject({
+      lora: true,
+      "lora.rank": "4",
+      "lora.targets": "q, v",
+    });
+  });
+
+  it("takes what it has no field for as JSON", () => {
+    expect(read({ mixture: '[{"weight": 2}]' }).spec.mixture).toEqual([{ weight: 2 }]);
+    expect(read({ mixture: "two" }).errors).toEqual({ mixture: "Write JSON, such as [] or {}." });
   });
 
   it.each([
@@ -74,6 +109,7 @@ describe("the launch form", () => {
     ["model", "", "Fill this in."],
     ["model", "much too long", "At most 8 characters."],
     ["data.families", "a, b, c", "At most 2."],
+    ["bits", "5", "One of: 4, 8."],
   ])("refuses %s = %j", (path, text, error) =>
     expect(read({ [path]: text }).errors).toEqual({ [path]: error }),
   );

@@ -1,7 +1,8 @@
 /**
  * A form out of a spec's JSON schema (pydantic's), so that a field added to the spec is a field of the form. Pure.
  * What is typed stays text until it is a spec; the bounds are the schema's, rules between fields are the server's.
- * Covers what the specs use: objects by $ref, scalars, choices, lists of words, optional scalars.
+ * Covers what the specs use: objects by $ref, also optional ones, scalars, choices, lists of words, lists of choices,
+ * optional scalars. What fits none of these is a field of JSON, so that no setting is out of the form's reach.
  */
 
 export interface JsonSchema {
@@ -22,9 +23,20 @@ export interface JsonSchema {
   exclusiveMaximum?: number;
   maxLength?: number;
   maxItems?: number;
+  minItems?: number;
 }
 
-export type FieldKind = "integer" | "number" | "text" | "boolean" | "choice" | "words";
+/** "group": whether an optional object is there at all; its own fields follow, and count only while it is. */
+export type FieldKind =
+  | "integer"
+  | "number"
+  | "text"
+  | "boolean"
+  | "choice"
+  | "choices"
+  | "words"
+  | "group"
+  | "json";
 
 export interface FormField {
   /** "data.num_rows" */
@@ -42,9 +54,19 @@ export interface FormField {
 export type FormValues = Record<string, string | boolean>;
 export type Spec = Record<string, unknown>;
 
-/** "muon_learning_rate" -> "Muon learning rate" */
-export function labelOf(name: string): string {
-  const words = name.replace(/^is_/, "").replaceAll("_", " ");
+const SPELT: Record<string, string> = { lora: "LoRA", dpo: "DPO", adamw: "AdamW", url: "URL" };
+
+/** "muon_learning_rate" -> "Muon learning rate", "lora.rank" -> "LoRA rank"; rows' own settings go without "data". */
+export function labelOf(path: string): string {
+  const name = path
+    .replace(/^data\./, "")
+    .split(".")
+    .join("_")
+    .replace(/(^|_)is_/, "$1");
+  const words = name
+    .split("_")
+    .map((word) => SPELT[word] ?? word)
+    .join(" ");
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
@@ -58,10 +80,20 @@ function fieldsOf(root: JsonSchema, schema: JsonSchema, prefix: string, defaults
     const node = given.$ref ? { ...refOf(root, given.$ref), default: given.default } : given;
     if (node.const !== undefined) return []; // the kind: it is said by the page, not asked
     const initial = name in defaults ? defaults[name] : node.default;
-    if (node.properties) return fieldsOf(root, node, `${path}.`, (initial as Spec | undefined) ?? {});
+    const inside = node.properties ? node : optionalObject(root, node);
     const isRequired = initial === undefined && Boolean(schema.required?.includes(name));
-    return [fieldOf(path, name, node, initial, isRequired)];
+    if (!inside) return [fieldOf(path, node, initial, isRequired)];
+    const fields = fieldsOf(root, inside, `${path}.`, (initial as Spec | undefined) ?? {});
+    if (inside === node) return fields;
+    return [{ ...fieldOf(path, node, Boolean(initial), isRequired), kind: "group" }, ...fields];
   });
+}
+
+/** The object of "this object, or null". */
+function optionalObject(root: JsonSchema, node: JsonSchema): JsonSchema | null {
+  const ref = node.anyOf?.find((member) => member.$ref)?.$ref;
+  const inside = ref ? refOf(root, ref) : null;
+  return inside?.properties && node.anyOf?.some((member) => member.type === "null") ? inside : null;
 }
 
 function refOf(root: JsonSchema, ref: string): JsonSchema {
@@ -70,21 +102,15 @@ function refOf(root: JsonSchema, ref: string): JsonSchema {
   return found;
 }
 
-function fieldOf(
-  path: string,
-  name: string,
-  node: JsonSchema,
-  initial: unknown,
-  isRequired: boolean,
-): FormField {
+function fieldOf(path: string, node: JsonSchema, initial: unknown, isRequired: boolean): FormField {
   const isOptional = Boolean(node.anyOf?.some((member) => member.type === "null"));
   const inner = node.anyOf?.find((member) => member.type !== "null") ?? node;
   return {
     path,
-    kind: kindOf(path, inner),
-    label: labelOf(name),
+    kind: kindOf(inner),
+    label: labelOf(path),
     hint: node.description ?? "",
-    choices: (inner.enum ?? []).map(String),
+    choices: (inner.enum ?? inner.items?.enum ?? []).map(String),
     isOptional,
     isRequired,
     initial,
@@ -92,13 +118,14 @@ function fieldOf(
   };
 }
 
-function kindOf(path: string, schema: JsonSchema): FieldKind {
+function kindOf(schema: JsonSchema): FieldKind {
   if (schema.enum) return "choice";
   if (schema.type === "boolean") return "boolean";
   if (schema.type === "integer" || schema.type === "number") return schema.type;
   if (schema.type === "string") return "text";
+  if (schema.type === "array" && schema.items?.enum) return "choices";
   if (schema.type === "array" && schema.items?.type === "string") return "words";
-  throw new Error(`no form field for the schema of ${path}`);
+  return "json";
 }
 
 // --- Values
@@ -113,7 +140,8 @@ function valueAt(spec: Spec, path: string): unknown {
 }
 
 function shown(field: FormField, value: unknown): string | boolean {
-  if (field.kind === "boolean") return Boolean(value);
+  if (field.kind === "boolean" || field.kind === "group") return Boolean(value);
+  if (field.kind === "json") return value === undefined ? "" : JSON.stringify(value);
   if (Array.isArray(value)) return value.join(", ");
   return value === null || value === undefined ? "" : String(value);
 }
@@ -137,11 +165,23 @@ export function formRead(kind: string, fields: FormField[], values: FormValues):
   const spec: Spec = { kind };
   const errors: Record<string, string> = {};
   for (const field of fields) {
+    if (isInAbsentGroup(field, fields, values)) continue;
+    if (field.kind === "group") {
+      valueSet(spec, field.path, values[field.path] ? {} : null);
+      continue;
+    }
     const read = valueRead(field, values[field.path] ?? "");
     if ("error" in read) errors[field.path] = read.error;
     else valueSet(spec, field.path, read.value);
   }
   return { spec, errors };
+}
+
+/** Whether a field belongs to an optional object that is not there. */
+export function isInAbsentGroup(field: FormField, fields: FormField[], values: FormValues): boolean {
+  return fields.some(
+    (group) => group.kind === "group" && field.path.startsWith(`${group.path}.`) && !values[group.path],
+  );
 }
 
 function valueSet(spec: Spec, path: string, value: unknown): void {
@@ -160,7 +200,8 @@ type Read = { value: unknown } | { error: string };
 export function valueRead(field: FormField, given: string | boolean): Read {
   if (typeof given === "boolean") return { value: given };
   const text = given.trim();
-  if (field.kind === "words") return wordsRead(field, text);
+  if (field.kind === "words" || field.kind === "choices") return wordsRead(field, text);
+  if (field.kind === "json") return jsonRead(text, field.isOptional);
   if (!text) {
     if (field.isOptional) return { value: null };
     return { error: "Fill this in." };
@@ -183,8 +224,19 @@ function wordsRead(field: FormField, text: string): Read {
     .split(/[\s,]+/)
     .map((word) => word.trim())
     .filter(Boolean);
-  const most = field.schema.maxItems;
-  return most !== undefined && words.length > most ? { error: `At most ${most}.` } : { value: words };
+  const { maxItems: most, minItems: least } = field.schema;
+  if (most !== undefined && words.length > most) return { error: `At most ${most}.` };
+  if (least !== undefined && words.length < least) return { error: `At least ${least}.` };
+  return { value: words };
+}
+
+function jsonRead(text: string, isOptional: boolean): Read {
+  if (!text && isOptional) return { value: null };
+  try {
+    return { value: JSON.parse(text) as unknown };
+  } catch {
+    return { error: "Write JSON, such as [] or {}." };
+  }
 }
 
 function numberRead(field: FormField, text: string): Read {
@@ -206,11 +258,10 @@ export function pathsChanged(fields: FormField[], values: FormValues, other: For
   return fields.filter((field) => values[field.path] !== other[field.path]).map((field) => field.path);
 }
 
-/** "schema.num_steps: too large" style messages of the server name the field: the path that one is of, if any. */
+/** A server's refusal names the field, with the spec's kind or without: the path that one is of, if any. */
 export function pathOfParam(fields: FormField[], param: string | null): string | null {
   if (!param) return null;
-  const bare = param
-    .replace(/^spec\./, "")
-    .replace(/^(train|evaluate|generate|export|quantize|import)\./, "");
-  return fields.find((field) => field.path === bare)?.path ?? null;
+  const bare = param.replace(/^spec\./, "");
+  const paths = [bare, bare.slice(bare.indexOf(".") + 1)];
+  return fields.find((field) => paths.includes(field.path))?.path ?? null;
 }

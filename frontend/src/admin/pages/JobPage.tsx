@@ -4,7 +4,7 @@ import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router"
 import { type ReactNode, useMemo, useState } from "react";
 import type { ModelCard } from "../../api/types";
 import type { Line } from "../../live/live_socket";
-import { FamilyTable } from "../../models/FamilyTable";
+import { MeasuredTable } from "../../models/SuiteTable";
 import { ErrorNotice, Skeleton } from "../../ui/Notice";
 import { Panel } from "../../ui/Panel";
 import { AdminFrame } from "../AdminFrame";
@@ -12,6 +12,7 @@ import { jobAlertsQuery, jobMetricsQuery, jobQuery } from "../api";
 import type { JobDetail, JobRow } from "../api_types";
 import { alertsOf } from "../charts/alerts";
 import { ChartPanel, type Compared } from "../charts/ChartPanel";
+import { ArtifactPanel, isArtifactTold } from "../jobs/ArtifactPanel";
 import { CheckpointsPanel } from "../jobs/CheckpointsPanel";
 import { CompareDialog } from "../jobs/CompareDialog";
 import { EventsPanel } from "../jobs/EventsPanel";
@@ -82,7 +83,7 @@ export function JobView({ job, log, line }: JobViewProps) {
     () => (job.kind === "train" ? alertsOf(log.points, [...(early.data ?? []), ...log.marks], job) : []),
     [early.data, job, log.points, log.marks],
   );
-  const isCurved = job.kind === "train" || log.points.length > 0;
+  const isCurved = job.kind === "train" || (log.points.length > 0 && !isArtifactTold(job));
   return (
     <>
       <StatusLine job={job} log={log} />
@@ -92,9 +93,10 @@ export function JobView({ job, log, line }: JobViewProps) {
         <div className="flex min-w-0 flex-col gap-6">
           {report && (
             <Panel title={a.result.title}>
-              <FamilyTable card={report} />
+              <MeasuredTable card={report} />
             </Panel>
           )}
+          {isArtifactTold(job) && <ArtifactPanel job={job} points={log.points} />}
           {isCurved && (
             <ChartPanel
               points={log.points}

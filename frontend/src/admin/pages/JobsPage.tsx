@@ -1,21 +1,19 @@
 /** The queue and what became of it: newest first, filters in the address. */
-import { useInfiniteQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { Button } from "../../ui/Button";
 import { Chips } from "../../ui/Chips";
 import { Empty, ErrorNotice, Skeleton } from "../../ui/Notice";
 import { AdminFrame } from "../AdminFrame";
-import { JOBS_REFRESH_MS, jobsPage } from "../api";
+import { JOBS_REFRESH_MS, jobsPage, specSchemaQuery } from "../api";
 import { useFleet } from "../fleet_live";
 import { JobTable } from "../jobs/JobTable";
 import { isStateFilter, STATE_FILTERS, type StateFilter } from "../jobs/job_words";
+import { kindsOf } from "../launch/launch_state";
 import { BUTTON_LINK } from "../links";
 import { a } from "../strings";
 import { useEmptyTold } from "../use_empty_told";
-
-const KINDS = ["all", "train", "evaluate", "generate", "export", "quantize", "import"] as const;
-type KindFilter = (typeof KINDS)[number];
 
 export function JobsPage() {
   const [isEmpty, setEmpty] = useState(true);
@@ -41,8 +39,10 @@ function JobList({ onEmpty }: { onEmpty: (isEmpty: boolean) => void }) {
   const search = useSearch({ strict: false }) as { state?: string; kind?: string };
   const navigate = useNavigate();
   const state: StateFilter = isStateFilter(search.state) ? search.state : "all";
-  const kind = KINDS.find((one) => one === search.kind) ?? "all";
-  const filter = (next: { state: StateFilter; kind: KindFilter }) =>
+  const schema = useQuery(specSchemaQuery);
+  const kinds = ["all", ...(schema.data ? kindsOf(schema.data) : [])];
+  const kind = search.kind ?? "all";
+  const filter = (next: { state: StateFilter; kind: string }) =>
     void navigate({
       to: "/admin/jobs",
       search: {
@@ -78,7 +78,7 @@ function JobList({ onEmpty }: { onEmpty: (isEmpty: boolean) => void }) {
           <Chips
             label={a.jobs.filterKind}
             value={kind}
-            options={KINDS.map((value) => ({ value, label: a.jobs.kinds[value] ?? value }))}
+            options={kinds.map((value) => ({ value, label: a.jobs.kinds[value] ?? value }))}
             onChange={(next) => filter({ state, kind: next })}
           />
         </div>

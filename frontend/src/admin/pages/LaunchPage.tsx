@@ -16,12 +16,11 @@ import { jobLaunch, jobQuery, nodesQuery, planQuery, specSchemaQuery, versionsQu
 import type { JobDetail, JobKind, JobPlan, SpecSchema } from "../api_types";
 import { jobTitle } from "../jobs/job_words";
 import { FilePicker } from "../launch/FilePicker";
+import { FILE_PATH, fieldsMeant, fieldsOrdered, isOfFile, needsFile } from "../launch/field_rules";
 import {
   CONFIRM_NANO_USD,
   dataOf,
-  fieldsByKind,
-  isKind,
-  KINDS,
+  kindsOf,
   type LaunchSearch,
   specFirst,
   TERMS_FIRST,
@@ -31,7 +30,7 @@ import {
 import { PlanPanel } from "../launch/PlanPanel";
 import { PreviewPanel } from "../launch/PreviewPanel";
 import { SpecForm } from "../launch/SpecForm";
-import { formRead, formValues, type Spec } from "../launch/schema_form";
+import { formFields, formRead, formValues, type Spec } from "../launch/schema_form";
 import { TermsPanel } from "../launch/TermsPanel";
 import { RepeatForm } from "../schedules/RepeatForm";
 import { a } from "../strings";
@@ -44,7 +43,8 @@ export function LaunchPage() {
   const clone = useQuery({ ...jobQuery(search.clone ?? ""), enabled: Boolean(search.clone) });
   const title = clone.data ? a.launch.cloneTitle(jobTitle(clone.data)) : a.launch.title;
   const isReady = schema.data && (!search.clone || clone.data);
-  const kind = isKind(search.kind) ? search.kind : (clone.data?.kind ?? "train");
+  const kinds = schema.data ? kindsOf(schema.data) : [];
+  const kind = kinds.find((one) => one === search.kind) ?? clone.data?.kind ?? "train";
   const failed = schema.isError ? schema : clone.isError ? clone : null;
   return (
     <AdminFrame
@@ -85,7 +85,7 @@ function Beginnings({ schema, kind, search }: { schema: SpecSchema; kind: JobKin
         <Chips
           label={a.launch.kind}
           value={kind}
-          options={KINDS.map((value) => ({ value, label: a.jobs.kinds[value] ?? value }))}
+          options={kindsOf(schema).map((value) => ({ value, label: a.jobs.kinds[value] ?? value }))}
           onChange={(value) => go({ kind: value })}
         />
       )}
@@ -114,7 +114,7 @@ interface LaunchFormProps {
 
 function LaunchForm({ schema, kind, search, clone }: LaunchFormProps) {
   const navigate = useNavigate();
-  const fields = useMemo(() => fieldsByKind(schema)[kind], [schema, kind]);
+  const fields = useMemo(() => fieldsOrdered(kind, formFields(schema.kinds[kind])), [schema, kind]);
   const [values, setValues] = useState(() => formValues(fields, specFirst(search, kind, schema, clone)));
   const [typed, setTyped] = useState(() => (clone ? termsOf(clone) : TERMS_FIRST));
   const [jobId] = useState(() => idMake("job")); // a second click makes no second job
@@ -122,7 +122,7 @@ function LaunchForm({ schema, kind, search, clone }: LaunchFormProps) {
   const [isRepeating, setRepeating] = useState(false);
   const nodes = useQuery(nodesQuery);
   const versions = useQuery(versionsQuery);
-  const { spec, errors } = formRead(kind, fields, values);
+  const { spec, errors } = formRead(kind, fieldsMeant(kind, fields, values), values);
   const { terms, errors: termsErrors } = termsRead(typed);
   const numErrors = Object.keys(errors).length + Object.keys(termsErrors).length;
   const asked = useSettled(Object.keys(errors).length ? null : spec, SETTLE_MS);
@@ -137,8 +137,6 @@ function LaunchForm({ schema, kind, search, clone }: LaunchFormProps) {
   });
   const cloned = clone?.kind === kind ? formValues(fields, clone.spec as unknown as Spec) : null;
   const data = asked && dataOf(asked);
-  const isOfFile = values["data.source"] === "file";
-  const isLacking = isOfFile && !values["data.file"];
   const submit = () => (isDear(plan.data) && !isAsking ? setAsking(true) : launch.mutate());
   return (
     <>
@@ -155,14 +153,14 @@ function LaunchForm({ schema, kind, search, clone }: LaunchFormProps) {
             suggestions={(versions.data ?? []).map((version) => version.id)}
             onChange={setValues}
           />
-          {isOfFile && (
+          {isOfFile(kind, values) && (
             <FilePicker
-              value={String(values["data.file"] ?? "")}
+              value={String(values[FILE_PATH] ?? "")}
               onChange={(file, numRows) =>
                 setValues({
                   ...values,
-                  "data.file": file,
-                  ...(numRows === null ? {} : { "data.num_rows": String(numRows) }),
+                  [FILE_PATH]: file,
+                  ...(numRows === null || kind === "evaluate" ? {} : { "data.num_rows": String(numRows) }),
                 })
               }
             />
@@ -173,7 +171,9 @@ function LaunchForm({ schema, kind, search, clone }: LaunchFormProps) {
             nodeNames={(nodes.data ?? []).map((node) => node.name)}
             onChange={setTyped}
           />
-          {data && !isLacking && <PreviewPanel data={data} nodeName={nodeName} />}
+          {data && kind !== "evaluate" && !needsFile(kind, values) && (
+            <PreviewPanel data={data} nodeName={nodeName} />
+          )}
         </div>
         <div className="sticky top-6 flex min-w-0 flex-col gap-4 max-xl:static">
           <PlanPanel

@@ -2,8 +2,10 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
+import type { ModelCard } from "../../api/types";
 import { dateTime, utc } from "../../format/dates";
 import { countShort } from "../../format/numbers";
+import { t } from "../../strings";
 import { Button } from "../../ui/Button";
 import { Dialog } from "../../ui/Dialog";
 import { Empty, ErrorNotice, Skeleton } from "../../ui/Notice";
@@ -174,6 +176,7 @@ function Row({ row, isChosen, onToggle, onNodes }: RowProps) {
         <span className="block text-soft">
           {[row.role, countShort(row.num_parameters), row.staff?.dtype].filter(Boolean).join(", ")}
         </span>
+        <Origin card={row.card as ModelCard} />
         {row.aliases.length > 0 && <span className="block text-accept">{row.aliases.join(", ")}</span>}
       </td>
       <td className={`${CELL} whitespace-nowrap`}>
@@ -233,6 +236,16 @@ function Row({ row, isChosen, onToggle, onNodes }: RowProps) {
       </td>
     </tr>
   );
+}
+
+/** Whose model it is where somebody else made it, and in which format its weights are kept. */
+function Origin({ card }: { card: ModelCard }) {
+  const words = [
+    card.source?.title,
+    card.licence,
+    card.quantization && t.measured.quantised(card.quantization.bits, card.quantization.group_size),
+  ].filter(Boolean);
+  return words.length > 0 ? <span className="block text-soft">{words.join(", ")}</span> : null;
 }
 
 function From({ row }: { row: VersionRow }) {
