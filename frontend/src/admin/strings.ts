@@ -34,7 +34,6 @@ export const a = {
       import: "Import",
       export: "Export",
       quantize: "Quantize",
-      import: "Import",
     } as Record<string, string>,
     kindsRunning: {
       train: "train",
@@ -43,7 +42,6 @@ export const a = {
       import: "import",
       export: "export",
       quantize: "quantize",
-      import: "import",
     } as Record<string, string>,
     status: {
       queued: "Queued",
