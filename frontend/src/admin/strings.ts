@@ -200,7 +200,8 @@ export const a = {
     started: (step: number, device: string) => `Started at step ${count(step)} on ${device}`,
     checkpoint: (step: number) => `Checkpoint written at step ${count(step)}`,
     uploaded: (step: number) => `Checkpoint of step ${count(step)} stored`,
-    dropped: (step: number, reason: string) => `Checkpoint of step ${count(step)} will not be stored: ${reason}`,
+    dropped: (step: number, reason: string) =>
+      `Checkpoint of step ${count(step)} will not be stored: ${reason}`,
     eval: (step: number) => `Evaluated at step ${count(step)}`,
     paused: "Paused",
     finished: (step: number) => `Finished at step ${count(step)}`,

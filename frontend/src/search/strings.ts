@@ -9,7 +9,10 @@ export const search = {
   open: "Search tree",
   treeLabel: "Branches of the search",
   branch: (id: number) => `Branch ${id}`,
-  states: { open: "open", scored: "scored", ended: "ended", pruned: "pruned", selected: "kept" } as Record<NodeState, string>,
+  states: { open: "open", scored: "scored", ended: "ended", pruned: "pruned", selected: "kept" } as Record<
+    NodeState,
+    string
+  >,
   writing: "writing",
   score: (value: number) => score(value),
   tokens: (tokens: number) => (tokens === 1 ? "1 token" : `${count(tokens)} tokens`),

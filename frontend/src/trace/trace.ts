@@ -235,7 +235,14 @@ function withText(trace: Trace, stepId: number, change: (step: TextStep) => Text
   return step ? { ...trace, steps: trace.steps.with(index, change(step as TextStep)) } : trace;
 }
 
-const BRANCH_NEW = { reason: "", ending: "", score: null, usage: null, isClosed: false, state: "open" } as const;
+const BRANCH_NEW = {
+  reason: "",
+  ending: "",
+  score: null,
+  usage: null,
+  isClosed: false,
+  state: "open",
+} as const;
 
 function branchOpened(trace: Trace, event: BranchOpen, frame: At): Trace {
   const step: BranchStep = {
