@@ -4,6 +4,7 @@ Imports torch; `loading` does not.
 """
 
 import hashlib
+import json
 from pathlib import Path
 
 from gpu_node.data.chat_format import special_ids
@@ -13,6 +14,7 @@ from gpu_node.inference.critic import TorchCritic
 from gpu_node.inference.engine import TorchEngine
 from gpu_node.inference.threads import threads_set
 from gpu_node.model.checkpoint import load_checkpoint
+from gpu_node.model.config import config_from_hf
 from gpu_node.protocol.node import LoadedModel
 from gpu_node.reasoning.attempt import Reasoner, ToolCaller
 from gpu_node.reasoning.orchestrator import Orchestrator
@@ -20,9 +22,11 @@ from gpu_node.reasoning.text_stream import TokenBytes
 from gpu_node.reasoning.verifier import thresholds_load
 from gpu_node.server.loading import manifest_sha256
 from gpu_node.server.model_shelf import ServedModel
-from gpu_node.server.node import Node, node_of_models
+from gpu_node.server.node import Node, memory_available_bytes, node_of_models
 from gpu_node.server.run_service import RUNS_MAX
 from gpu_node.tools.executor import ToolExecutor
+from gpu_node.training.memory_parts import FLOAT_BYTES, RUNTIME_BYTES, Serving, serving_parts
+from gpu_node.training.memory_plan import gib
 
 
 def node_from_checkpoint(
@@ -57,8 +61,20 @@ def node_from_checkpoint(
     return node_of_models(name=name, state=state, models=models, tools=tools, runs_max=runs_max)
 
 
+def refuse_if_too_large(folder: Path) -> None:
+    """Raises ValueError: its fp32 weights and one context of keys and values exceed the memory that is free."""
+    config = config_from_hf(json.loads((folder / "config.json").read_text(encoding="utf-8")))
+    serving = Serving(config=config, cached_tokens=config.context_tokens, device="cpu", number_bytes=FLOAT_BYTES)
+    needed = sum(serving_parts(serving).values()) - RUNTIME_BYTES["cpu"]  # torch itself runs already
+    if needed > (free := memory_available_bytes()):
+        raise ValueError(
+            f"{folder.name} needs {gib(needed)} GiB, {gib(free)} GiB are free: free memory, or serve it on another node"
+        )
+
+
 def served_from_checkpoint(folder: Path, *, version: str, manifest_sha256: str, tools: ToolCaller) -> ServedModel:
     """A reasoner, or a critic where the checkpoint has a score head. Raises FileNotFoundError, ValueError."""
+    refuse_if_too_large(folder)
     transformer, config = load_checkpoint(folder)
     threads_set(transformer.num_parameters)
     tokenizer_sha256 = hashlib.sha256((folder / TOKENIZER_FILE).read_bytes()).hexdigest()

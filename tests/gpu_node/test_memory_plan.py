@@ -11,11 +11,14 @@ from torch.profiler import ProfilerActivity, profile
 
 from gpu_node.data.packing import Batch
 from gpu_node.model import chunked_loss
-from gpu_node.model.config import PRESETS, ModelConfig
+from gpu_node.model.config import PRESETS, ModelConfig, config_to_hf
 from gpu_node.model.transformer import Transformer
 from gpu_node.protocol.job_spec import DataSpec, TrainSpec
 from gpu_node.recipes.large_models import SERVING, TRAINING
+from gpu_node.server import loading_torch
+from gpu_node.tools.executor import ToolExecutor
 from gpu_node.training import adamw8bit, memory_parts
+from gpu_node.training.distributed import World
 from gpu_node.training.fitting import fitting_changes
 from gpu_node.training.job_frames import JobLog
 from gpu_node.training.memory_parts import Workload, num_parameters, peak_bytes, peak_parts, serving_parts, workload_of
@@ -45,15 +48,15 @@ class OneBatch:
         return self._batch
 
 
-def peak_measured(folder: Path, work: Workload) -> int:
-    """Bytes that torch's CPU allocator held at most, from an empty trainer through two steps."""
+def peak_measured(folder: Path, work: Workload, world: World | None = None) -> int:
+    """Bytes that torch's CPU allocator held at most in this process, from an empty trainer through two steps."""
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as recorded:
         trainer = Trainer(
             config=TrainConfig(
                 objective="score" if work.config.has_score_head else "language",
                 model=work.config,
                 num_steps=4,
-                batch_tokens=work.tokens * work.accumulation_steps,
+                batch_tokens=work.tokens * work.accumulation_steps * work.num_ranks,
                 seed=1,
                 optim=OptimConfig(optimizer=work.optimizer),
                 is_autocast=work.is_autocast,
@@ -62,10 +65,11 @@ def peak_measured(folder: Path, work: Workload) -> int:
                 is_stepping_early=work.is_stepping_early,
             ),
             model=Transformer(work.config),
-            order=OneBatch(work.tokens * work.accumulation_steps, work.config.vocab_size),
+            order=OneBatch(work.tokens * work.accumulation_steps * work.num_ranks, work.config.vocab_size),
             folder=folder,
             log=JobLog(folder / "job.ndjson", echo=False),
             pace=RunPace(is_recomputing=work.is_recomputing),
+            world=world,
         )
         for _ in range(2):
             trainer.step()
@@ -134,6 +138,15 @@ def test_what_changes_no_number_is_tried_first() -> None:
     spec = TrainSpec(model_size="1b", batch_tokens=65_536)
     changes = fitting_changes(spec, PRESETS["1b"], device="cuda", num_devices=1, memory_bytes=40 * GB)
     assert set(changes) <= {"accumulation_steps", "is_recomputing"}
+
+
+def test_a_model_that_the_memory_cannot_hold_is_refused_before_it_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(config_to_hf(PRESETS["7b"], dtype="bfloat16")))
+    monkeypatch.setattr(loading_torch, "memory_available_bytes", lambda: 16 * 2**30)
+    with pytest.raises(ValueError, match=r"needs 33.66 GiB, 16.00 GiB are free"):
+        loading_torch.served_from_checkpoint(tmp_path, version="m", manifest_sha256="0", tools=ToolExecutor())
 
 
 def test_the_command_prints_the_table_of_the_page(capsys: pytest.CaptureFixture[str]) -> None:
