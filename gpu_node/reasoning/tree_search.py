@@ -1,7 +1,7 @@
 """The searches: several branches of one run under its one budget, and the choice among their answers.
 
     majority   `width` answers side by side; the one that most of them agree on (no critic needed)
-    best_of_n  `width` answers side by side; the critic's best
+    best_of_n  `width` answers side by side; the critic's choice among them
     beam       a step at a time: two children of each of the `width` best branches, as far as `depth` steps
     mcts       `depth` rounds of `width` simulations: the most promising place by PUCT, one step, and on to an answer
     auto       one answer; the others of `width` only when the critic does not accept it
@@ -66,14 +66,29 @@ async def best_of_n(branches: Branches) -> Events:
     async with aclosing(_side_by_side(branches, branches.spec.search.width, "best of n")) as events:
         async for event in events:
             yield event
-    yield _best_selected(branches)
+    yield await _selection(branches)
 
 
-def _best_selected(branches: Branches) -> RunEvent:
-    best = branches.best
-    if not best.is_complete:
-        return branches.select(best, "no branch came to an answer")
-    return branches.select(best, "the critic's best score")
+async def _selection(branches: Branches) -> RunEvent:
+    """An answer that the critic accepts; else the one whose branches have the most of its scores together.
+
+    That is weighted best-of-n (Li et al. 2023, "Making language models better reasoners with step-aware verifier"): a
+    single best score is often a wrong answer that the critic errs about, and equal answers do not err together.
+    """
+    if _is_accepted(branches):
+        return branches.select(branches.best, "the critic accepts this answer")
+    found = await votes(branches.opened)
+    if not found:
+        return branches.select(branches.best, "no branch came to an answer")
+    winner = max(found, key=lambda vote: (vote.weight, len(vote.branches)))
+    num_answers = sum(len(vote.branches) for vote in found)
+    words = f"{len(winner.branches)} of {num_answers} answers, with the most of the critic's scores together"
+    return branches.select(winner.best, words)
+
+
+def _is_accepted(branches: Branches) -> bool:
+    """The critic accepts an answer that is there: more of the budget would buy nothing."""
+    return branches.best.is_complete and branches.scorer.verdict(branches.best.score) == "accept"
 
 
 async def auto(branches: Branches) -> Events:
@@ -96,12 +111,7 @@ async def auto(branches: Branches) -> Events:
     async with aclosing(_side_by_side(branches, branches.spec.search.width - 1, doubt)) as events:
         async for event in events:
             yield event
-    found = await votes(branches.opened)
-    if not found:
-        yield _best_selected(branches)
-        return
-    winner = max(found, key=lambda vote: vote.weight)
-    yield branches.select(winner.best, "the answer with the most of the critic's scores together")
+    yield await _selection(branches)
 
 
 def _doubt(branches: Branches, first: Branch) -> str | None:
@@ -144,7 +154,7 @@ async def beam(branches: Branches) -> Events:
     async with aclosing(branches.run_together(lasts)) as events:
         async for event in events:
             yield event
-    yield _best_selected(branches)
+    yield await _selection(branches)
 
 
 def _children(branches: Branches, parents: list[Branch], num: int, reason: str) -> list[Branch]:
@@ -170,11 +180,6 @@ def _survivors(branches: Branches, children: list[Branch]) -> tuple[list[Branch]
     unique = list(known.values())
     events += [branches.prune(child, "not among the best of its step") for child in unique[width:]]
     return unique[:width], events
-
-
-def _is_accepted(branches: Branches) -> bool:
-    """The critic accepts an answer that is there: more of the budget would buy nothing."""
-    return branches.best.is_complete and branches.scorer.verdict(branches.best.score) == "accept"
 
 
 @dataclass(eq=False, kw_only=True)
@@ -233,7 +238,7 @@ async def mcts(branches: Branches) -> Events:
         root.release(search.width)
         if not streams or _is_accepted(branches):
             break
-    yield _best_selected(branches)
+    yield await _selection(branches)
 
 
 def _simulation(branches: Branches, leaf: _Node, reason: str) -> Events:

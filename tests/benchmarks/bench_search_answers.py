@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import hashlib
 import json
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -82,7 +83,11 @@ async def bench(policy: LoadedPolicy, num: int, modes: Sequence[str]) -> dict[st
     await policy.tools.start()
     try:
         problems = problems_of(num)
-        return {mode: await measured(policy, problems, SHAPES[mode]) for mode in modes}
+        found: dict[str, Any] = {}
+        for mode in modes:
+            found[mode] = await measured(policy, problems, SHAPES[mode])
+            print(mode, found[mode], file=sys.stderr, flush=True)  # the whole takes minutes
+        return found
     finally:
         await policy.tools.close()
 
