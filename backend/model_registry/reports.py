@@ -13,8 +13,8 @@ from typing import Any, Literal
 from django.db.models import QuerySet
 
 from backend.core.errors import ApplicationError, NotFound
-from backend.model_registry.intervals import Share, difference_interval
 from backend.model_registry.models import EvalReport, ModelVersion
+from gpu_node.protocol.intervals import Share, difference_interval
 from gpu_node.protocol.job_spec import HELD_OUT_SEED_FIRST, EvalSpec
 
 Column = Literal["with_tools", "held_out", "verified", "held_out_verified", "without_tools"]

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from gpu_node.data.families.registry import families_load, problem_draw
 from gpu_node.data.grading import is_right
 from gpu_node.data.problem import HELD_OUT_SEED_FIRST, Problem, Split
-from gpu_node.evaluation.intervals import Share, area_under_curve
+from gpu_node.evaluation.metrics import area_under_curve
 from gpu_node.protocol.frames import (
     BudgetFrame,
     RunFailed,
@@ -27,6 +27,7 @@ from gpu_node.protocol.frames import (
     ToolResult,
     VerifierScore,
 )
+from gpu_node.protocol.intervals import Share
 from gpu_node.protocol.run_spec import BUILT_IN_TOOLS, Message, RunSpec
 from gpu_node.reasoning.orchestrator import Orchestrator, RunRefused
 

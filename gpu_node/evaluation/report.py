@@ -3,7 +3,7 @@
 from typing import Any
 
 from gpu_node.evaluation.benchmarks import FamilyReport, FreeReport, Report
-from gpu_node.evaluation.intervals import Share
+from gpu_node.protocol.intervals import Share
 
 WEAK_BELOW = 0.60  # a family under this share is named in the card
 _COLUMNS = ("with_tools", "verified", "held_out", "held_out_verified", "without_tools")

@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.model_registry import intervals
 from backend.model_registry.models import EvalReport
 from backend.model_registry.reports import (
     InvalidReport,
@@ -12,7 +11,7 @@ from backend.model_registry.reports import (
     report_add,
     reports_on_same_problems,
 )
-from gpu_node.evaluation import intervals as node_intervals
+from gpu_node.protocol.intervals import Share, difference_interval
 from gpu_node.protocol.job_spec import EvalSpec
 from tests.backend.model_registry.cast import SPEC, result_of, version_of
 
@@ -67,15 +66,9 @@ def test_a_family_is_worse_only_when_its_interval_says_so() -> None:
     assert {family.name: family.verdict for family in compared} == {"algebra": "worse", "logic": "same"}
 
 
-@given(st.integers(0, 500), st.integers(0, 500))
-def test_the_two_sides_agree_on_intervals(one: int, other: int) -> None:
-    right, n = min(one, other), max(one, other)
-    assert intervals.Share(right, n).interval == node_intervals.Share(right, n).interval
-
-
 @given(st.integers(1, 300), st.integers(1, 300), st.floats(0, 1), st.floats(0, 1))
 def test_a_difference_lies_in_its_interval_and_turns_round(n_a: int, n_b: int, p_a: float, p_b: float) -> None:
-    a, b = intervals.Share(int(p_a * n_a), n_a), intervals.Share(int(p_b * n_b), n_b)
-    low, high = intervals.difference_interval(a, b)
+    a, b = Share(int(p_a * n_a), n_a), Share(int(p_b * n_b), n_b)
+    low, high = difference_interval(a, b)
     assert low <= b.value - a.value <= high
-    assert intervals.difference_interval(b, a) == pytest.approx((-high, -low))
+    assert difference_interval(b, a) == pytest.approx((-high, -low))
