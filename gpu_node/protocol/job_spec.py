@@ -24,6 +24,9 @@ IMPORTS_FOLDER = "imports"  # of a node's state folder: what its operator laid t
 HELD_OUT_SEED_FIRST = 1_000_000_000  # as gpu_node/data/problem.py: a test holds the two together
 
 ModelSize = Literal["nano", "500m", "1b", "3b", "7b", "13b"]
+# How an evaluation asks: gpu_node/evaluation/modes.py says what each is.
+EvalMode = Literal["no_tools", "tools", "critic", "majority", "best_of_n", "beam", "mcts"]
+EVAL_SAMPLES_MAX = 64  # answers to one problem
 Objective = Literal["pretrain", "sft", "verifier"]
 Optimizer = Literal["muon", "adamw", "adamw8bit"]
 WeightDtype = Literal["float32", "bfloat16"]
