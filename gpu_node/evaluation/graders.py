@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gpu_node.data.final_answer import final_answer, last_number, marked, same_value
-from gpu_node.data.grading import antiderivative_is_right, is_right, number_of
+from gpu_node.data.grading import ANSWER_CHARACTERS_MAX, antiderivative_is_right, is_right, number_of
 from gpu_node.data.problem import AnswerKind
 from gpu_node.protocol.frames import ClientToolCall
 from gpu_node.reasoning.attempt import ToolCaller
@@ -303,10 +303,21 @@ class GymGrader:
 
     async def marks(self, given: Given, tools: ToolCaller) -> Marks:
         text, final = given.text.strip(), final_answer(given.text)
-        number = last_number(text)
-        scored = [self.dataset.score_answer(said, self.entry) == 1 for said in (text, final)]
-        is_last = number is not None and self.dataset.score_answer(number, self.entry) == 1
-        return Marks(strict=text == self.known, flexible=any(scored) or is_last, symbolic=any(scored))
+        is_said = self._is_full(text) or self._is_full(final)
+        return Marks(
+            strict=text == self.known,
+            flexible=is_said or self._is_full(last_number(text)),
+            symbolic=is_said,
+        )
+
+    def _is_full(self, answer: str | None) -> bool:
+        """Their scorers raise for some texts that they cannot read: such an answer is not right."""
+        if not answer or len(answer) > ANSWER_CHARACTERS_MAX:
+            return False
+        try:
+            return self.dataset.score_answer(answer, self.entry) == 1
+        except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError):
+            return False
 
 
 @dataclass(frozen=True)

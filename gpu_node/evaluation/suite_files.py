@@ -81,7 +81,7 @@ def rows_read(path: Path, *, layout: str, key: str | None = None) -> Iterator[Ro
     Raises BadSuite for what is unreadable, naming the line.
     """
     text = _text(path)
-    if path.name.removesuffix(".gz").endswith(".jsonl") or _is_lines(text):
+    if path.name.removesuffix(".gz").endswith(".jsonl") or _is_lines(text, key):
         records = _lines(text, path)
     else:
         records = _document(text, path, key)
@@ -111,10 +111,11 @@ def _text(path: Path) -> str:
         raise BadSuite(f"{path.name}, line {line}: no UTF-8 text") from error
 
 
-def _is_lines(text: str) -> bool:
-    """Whether the first line is a whole object, as BFCL's files with the ending .json have it."""
-    first = text.lstrip().partition("\n")[0]
-    return first.startswith("{") and first.rstrip().endswith("}") and "\n{" in text
+def _is_lines(text: str, key: str | None) -> bool:
+    """Whether the first line is a whole row, as in BFCL's and AQuA's files, which end in .json."""
+    first, _, rest = text.lstrip().partition("\n")
+    is_object = first.startswith("{") and first.rstrip().endswith("}")
+    return is_object and (key is None or rest.lstrip().startswith("{"))
 
 
 def _lines(text: str, path: Path) -> Iterator[tuple[str, Any]]:

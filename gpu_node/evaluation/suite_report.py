@@ -28,8 +28,9 @@ def suites_json(
     seconds: float,
     num_samples: int = 1,
     weights_sha256: str | None = None,
+    data_file: str | None = None,
 ) -> dict[str, Any]:
-    """The report of all suites that were asked in one mode."""
+    """The report of all suites that were asked in one mode. `data_file`: the uploaded file that one of them read."""
     names = list(dict.fromkeys(one.question.suite for one in answered))
     suites = [suite_json([one for one in answered if one.question.suite == name], mode) for name in names]
     total = share(answered, lambda sample: sample.marks.is_right)
@@ -41,6 +42,7 @@ def suites_json(
         "seconds": round(seconds, 1),
         "mode": mode.name,
         "num_samples": num_samples,
+        "data_file": data_file,
         "is_verified": mode.verify,
         "critic_auc": None,
         "critic_samples": {"right": 0, "n": 0},

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.model_registry.models import EvalReport
+from backend.model_registry.promotions import promotion_gates
 from backend.model_registry.reports import (
     InvalidReport,
     families_compare,
@@ -72,3 +73,16 @@ def test_a_difference_lies_in_its_interval_and_turns_round(n_a: int, n_b: int, p
     low, high = difference_interval(a, b)
     assert low <= b.value - a.value <= high
     assert difference_interval(b, a) == pytest.approx((-high, -low))
+
+
+def test_suites_are_compared_when_they_were_asked_in_the_same_way() -> None:
+    a, b = version_of("a"), version_of("b")
+    asked = EvalSpec(model="any", suites=["gsm8k"], num_problems=50)
+    suites = {"mode": "tools", "num_samples": 1, "data_file": "f" * 64}
+    report_add(version=a, result=result_of({"gsm8k": 40}) | suites, spec=asked)
+    in_another_mode = report_add(version=b, result=result_of({"gsm8k": 41}) | suites | {"mode": "majority"}, spec=asked)
+    assert reports_on_same_problems(candidate=b, serving=a) == (in_another_mode, None)
+    matching = report_add(version=b, result=result_of({"gsm8k": 42}) | suites, spec=asked)
+    assert reports_on_same_problems(candidate=b, serving=a)[0] == matching
+    gates = {gate.name: gate for gate in promotion_gates(alias="svend-latest", version=b).gates}
+    assert "50" in gates["candidate_report"].message
