@@ -148,8 +148,9 @@ export interface EvalSpec {
   families: string[];
   suites: string[];
   data: EvalFile;
-  mode: "no_tools" | "tools" | "critic" | "majority" | "best_of_n" | "beam" | "mcts";
+  mode: "no_tools" | "tools" | "critic" | "majority" | "best_of_n" | "beam" | "mcts" | "auto";
   num_samples: number;
+  completion_tokens: number;
   num_problems: number;
   seed_start: number;
   is_held_out_wording: boolean;

@@ -10,7 +10,7 @@ from gpu_node.evaluation.question import Question
 from gpu_node.protocol.job_spec import EvalMode
 from gpu_node.protocol.run_spec import BUILT_IN_TOOLS, TOTAL_TOKENS_MAX, Message, RunSpec, Search
 
-COMPLETION_TOKENS = 320  # of one answer: several times the longest trained row
+COMPLETION_TOKENS = 512  # of one answer: a school problem reasoned in words takes about half of it
 SEARCH_ANSWERS = 8  # answers' worth of tokens that a search may spend
 SEARCH_SEQUENCES = 16  # that a search may have open at once, tree search with 4 times 4 included
 SAMPLE_TEMPERATURE = 0.8  # as in the orchestrator's retries: other steps, calls that do not break
@@ -44,6 +44,9 @@ MODES: dict[EvalMode, Mode] = {
         Mode("best_of_n", "the critic's best of 8", verify=True, search=Search(strategy="best_of_n", width=8)),
         Mode("beam", "steps scored by the critic, 4 wide", verify=True, search=Search(strategy="beam")),
         Mode("mcts", "tree search by the critic, 4 wide", verify=True, search=Search(strategy="mcts")),
+        Mode(
+            "auto", "8 answers, where the critic doubts the first", verify=True, search=Search(strategy="auto", width=8)
+        ),
     )
 }
 

@@ -25,8 +25,8 @@ HELD_OUT_SEED_FIRST = 1_000_000_000  # as gpu_node/data/problem.py: a test holds
 
 ModelSize = Literal["nano", "500m", "1b", "3b", "7b", "13b"]
 # How an evaluation asks: gpu_node/evaluation/modes.py says what each is.
-EvalMode = Literal["no_tools", "tools", "critic", "majority", "best_of_n", "beam", "mcts"]
-MODES_WITH_CRITIC: tuple[EvalMode, ...] = ("critic", "best_of_n", "beam", "mcts")
+EvalMode = Literal["no_tools", "tools", "critic", "majority", "best_of_n", "beam", "mcts", "auto"]
+MODES_WITH_CRITIC: tuple[EvalMode, ...] = ("critic", "best_of_n", "beam", "mcts", "auto")
 EVAL_SAMPLES_MAX = 64  # answers to one problem
 Objective = Literal["pretrain", "sft", "verifier"]
 Optimizer = Literal["muon", "adamw", "adamw8bit"]
@@ -150,6 +150,7 @@ class EvalSpec(Wire):
     data: EvalFile = EvalFile()
     mode: EvalMode = Field(default="tools", description="How a suite's questions are asked")
     num_samples: int = Field(default=1, ge=1, le=EVAL_SAMPLES_MAX, description="Answers to each problem of a suite")
+    completion_tokens: int = Field(default=512, ge=1, le=ROW_TOKENS_MAX, description="Tokens of one answer to a suite")
     num_problems: int = Field(default=8, ge=1, le=EVAL_PROBLEMS_MAX, description="Problems a family, or a suite")
     seed_start: int = Field(default=HELD_OUT_SEED_FIRST, ge=HELD_OUT_SEED_FIRST, description="First held-out seed")
     is_held_out_wording: bool = Field(default=False, description="Also in wordings that training never saw")

@@ -54,7 +54,7 @@ def _suites_job(attempt: AttemptFolder, spec: EvalSpec, log: JobLog, verifier: P
     progress, started = _Progress(log, num_all), time.monotonic()
 
     async def measured(policy: LoadedPolicy) -> list[Answered]:
-        asker = OrchestratorAsker(orchestrator=policy.orchestrator)
+        asker = OrchestratorAsker(orchestrator=policy.orchestrator, completion_tokens=spec.completion_tokens)
         return await suite_run(
             asker, questions, mode, tools=policy.tools, num_samples=spec.num_samples, on_answer=progress.one
         )
@@ -95,7 +95,7 @@ def _questions(attempt: AttemptFolder, spec: EvalSpec) -> list[Question]:
 
 def _suites_command(spec: EvalSpec) -> str:
     words = f"python -m gpu_node evaluate --model-path {spec.model} --suite {','.join(spec.suites)} --mode {spec.mode}"
-    words += f" --n {spec.num_problems} --samples {spec.num_samples}"
+    words += f" --n {spec.num_problems} --samples {spec.num_samples} --completion-tokens {spec.completion_tokens}"
     words += f" --verifier-path {spec.verifier}" if spec.verifier else ""
     return words + (f" --data {spec.data.file}" if spec.data.file else "")
 

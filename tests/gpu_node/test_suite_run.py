@@ -1,6 +1,7 @@
 """A suite measured from end to end on a scripted model: samples, metrics, report, command line, any `/v1`."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,14 @@ from gpu_node.evaluation.suite_run import Answered, OrchestratorAsker, suite_run
 from gpu_node.evaluation.suites import suite_questions
 from gpu_node.evaluation.url_asker import UrlAsker, UrlRefused, url_client
 from gpu_node.inference.scripted import Answer, Attempt, Call, Script
+from gpu_node.protocol.job_spec import MODES_WITH_CRITIC
 from gpu_node.protocol.run_spec import BUILT_IN_TOOLS
 from tests.gpu_node.job_node import tiny_checkpoint
 from tests.gpu_node.scripted_node import MODEL, SOLVE, TableTools, cast, node_of, orchestrator_of, served
 from tests.gpu_node.suite_rows import suites_written
 
 TOOLS = TableTools()
+PAGE = Path(__file__).parents[2] / "docs" / "evaluation.md"
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +99,7 @@ def test_a_mode_is_fields_of_the_runs_spec(data: Path) -> None:
     for mode in MODES.values():
         spec = run_spec(question, mode, model=MODEL, context_tokens=100, temperature=0.0, sample=0)
         assert spec.search.strategy == (mode.name if mode.is_search else "none")
-        assert spec.verify == (mode.name in ("critic", "best_of_n", "beam", "mcts"))
+        assert spec.verify == (mode.name in MODES_WITH_CRITIC)
         assert spec.tools == ([] if mode.name == "no_tools" else list(BUILT_IN_TOOLS))
         assert spec.max_total_tokens == (100 * SEARCH_ANSWERS if mode.is_search else 400 if mode.verify else 100)
     client = suite_questions("bfcl", num=1, data=data)[0]
@@ -154,10 +157,16 @@ def test_what_is_wrong_is_said_in_one_sentence(
     assert not out.exists()
 
 
-def test_the_command_writes_the_report(tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    tiny, out = tiny_checkpoint(tmp_path / "tiny"), tmp_path / "out.json"
-    words = ["--suite", "gsm8k,mawps", "--data", str(data), "--n", "2", "--completion-tokens", "8"]
-    assert evaluate_command([*words, "--model-path", str(tiny), "--out", str(out)]) == 0
-    result = json.loads(out.read_text())
+def test_the_pages_command_writes_the_report(
+    tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first block of docs/evaluation.md, on a tiny checkpoint and invented rows in place of the real ones."""
+    block = PAGE.read_text().partition("```bash\n")[2].partition("```")[0]
+    words = shlex.split(block.replace("\\\n", " "))
+    assert words[:4] == ["python", "-m", "gpu_node", "evaluate"]
+    places = {"../shared/data": str(data), "gpu_node/weights/svend-nano": str(tiny_checkpoint(tmp_path / "tiny"))}
+    monkeypatch.chdir(tmp_path)
+    assert evaluate_command([places.get(word, word) for word in words[4:]]) == 0
+    result = json.loads((tmp_path / "gsm8k.json").read_text())
     assert [(row["family"], row["n"]) for row in result["families"]] == [("gsm8k", 2), ("mawps", 1)]
     assert "| gsm8k | 2 |" in capsys.readouterr().out
