@@ -24,7 +24,7 @@ from gpu_node.evaluation.suite_run import OrchestratorAsker, suite_run
 from gpu_node.evaluation.suites import SUITES, suite_questions
 from gpu_node.protocol.intervals import Share, difference_interval
 
-SUITES_DEFAULT = "gsm8k,mawps,aqua,college_math,rubi,prontoqa,reasoning_gym,families_unseen"
+SUITES_DEFAULT = "gsm8k,mawps,aqua,college_math,rubi,prontoqa,reasoning_gym,families,families_unseen"
 PROBLEMS = 50  # a suite: an interval of at most 14 points to each side, in about 25 minutes on 2 quiet cores
 ANSWER_TOKENS = 192  # of one answer: svend-nano's right ones have about a third of it, longer ones go round in circles
 BASE = "tools"  # the mode that the others are compared with
