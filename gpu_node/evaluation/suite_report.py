@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gpu_node.evaluation.benchmarks import TEXT_TOLD_MAX
-from gpu_node.evaluation.metrics import best_place, majority_place, pass_at_k
+from gpu_node.evaluation.metrics import area_under_curve, best_place, majority_place, pass_at_k
 from gpu_node.evaluation.modes import Mode
 from gpu_node.evaluation.report import share_json
 from gpu_node.evaluation.suite_run import Answered, Sample
@@ -34,6 +34,7 @@ def suites_json(
     names = list(dict.fromkeys(one.question.suite for one in answered))
     suites = [suite_json([one for one in answered if one.question.suite == name], mode) for name in names]
     total = share(answered, lambda sample: sample.marks.is_right)
+    scored = _scored(answered)
     return {
         "free_questions": None,
         "model": model,
@@ -44,8 +45,8 @@ def suites_json(
         "num_samples": num_samples,
         "data_file": data_file,
         "is_verified": mode.verify,
-        "critic_auc": None,
-        "critic_samples": {"right": 0, "n": 0},
+        "critic_auc": area_under_curve(scored),
+        "critic_samples": {"right": sum(is_right for _, is_right in scored), "n": len(scored)},
         "total": _columns(total, mode),
         "families": suites,
         "problems": [problem_json(one) for one in answered],
@@ -76,6 +77,7 @@ def suite_json(answered: Sequence[Answered], mode: Mode) -> dict[str, Any]:
         "flexible": share_json(share(answered, lambda sample: sample.marks.flexible)),
         "symbolic": share_json(share(answered, lambda sample: sample.marks.symbolic)),
         "of_samples": samples_json(answered),
+        "critic_auc": area_under_curve(_scored(answered)),
         "num_problems_not_answered": sum(bool(sample.asked.problem) for sample in first),
         "tool_use": share_json(Share(sum(_is_calling(sample) for sample in samples), len(samples))),
         "tool_validity": share_json(Share(calls - failed, calls)),
@@ -128,6 +130,12 @@ def _mean_json(values: Sequence[float]) -> dict[str, Any]:
     low, high = wilson_interval(min(1.0, mean), len(values))
     fields = {"share": mean, "interval_low": low, "interval_high": high}
     return {"n": len(values)} | {name: round(value, 4) for name, value in fields.items()}
+
+
+def _scored(answered: Sequence[Answered]) -> list[tuple[float, bool]]:
+    """The critic's score of each answer that was given, and whether it was right."""
+    samples = [sample for one in answered for sample in one.samples]
+    return [(sample.asked.score, sample.marks.is_right) for sample in samples if sample.asked.score is not None]
 
 
 def _is_calling(sample: Sample) -> bool:

@@ -84,6 +84,7 @@ async def test_the_critics_choice_is_counted_by_its_scores(data: Path) -> None:
         sample.asked.score = 0.9 if sample.marks.is_right else 0.2
     result = suites_json([one], mode=MODES["critic"], model=MODEL, command="c", seconds=1.0, num_samples=2)
     assert result["families"][0]["of_samples"]["verifier@2"]["share"] == 1.0
+    assert (result["critic_auc"], result["critic_samples"]) == (1.0, {"right": 1, "n": 2})
 
 
 async def test_a_function_call_is_graded_as_the_run_ends_in_it(data: Path) -> None:
