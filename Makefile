@@ -11,7 +11,7 @@ NPM := $(PY) -m backend.local.web_ui npm
 # The Django plugin reads the settings; it connects to nothing.
 SETTINGS_ENV := SVEND_LOCAL=1 SVEND_SECRET_KEY=only-to-read-the-settings-0123456789-0123456789-0123456789 DATABASE_URL=postgres://nobody@127.0.0.1:1/none REDIS_URL=redis://127.0.0.1:1/0
 
-.PHONY: help up down status reset doctor test test-fence test-distributed test-extra test-fast test-unit test-e2e lint types arch bench fuzz train-nano evaluate-nano ui ui-check wire lock browser
+.PHONY: help up down status reset doctor test test-fence test-distributed test-extra test-fast test-unit test-e2e lint types arch bench fuzz train-nano evaluate-nano evaluate-modes ui ui-check wire lock browser
 
 help: ## what each target does
 	@grep -hE '^[a-z][a-z0-9-]*:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -112,3 +112,8 @@ train-nano: $(VENV)/.dev ## train both shipped models from scratch (at most 120 
 
 evaluate-nano: $(VENV)/.dev ## the table of the model card
 	$(PY) -m gpu_node evaluate --model-path gpu_node/weights/svend-nano --verifier-path gpu_node/weights/svend-verifier-nano
+
+# In sittings: pieces that are done (var/evaluate-modes) are skipped. DATA is the folder of the suites' files.
+DATA ?= ../shared/data
+evaluate-modes: $(VENV)/.dev ## the table of modes of docs/evaluation.md and the model card (about 25 minutes on 2 cores)
+	$(PY) -m gpu_node.recipes.evaluate_modes --data $(DATA)

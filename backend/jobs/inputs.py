@@ -40,7 +40,7 @@ def input_names(spec: JobSpec) -> dict[str, str]:
     if isinstance(spec, TrainSpec):
         names = {"parent": spec.parent, "data": _file(spec.data)}
     elif isinstance(spec, EvalSpec):
-        names = {"model": spec.model, "verifier": spec.verifier}
+        names = {"model": spec.model, "verifier": spec.verifier, "data": spec.data.file}
     elif isinstance(spec, GenerateSpec):
         names = {"data": _file(spec.data)}
     elif isinstance(spec, ExportSpec | QuantizeSpec):

@@ -106,6 +106,8 @@ class SampleAnswerSerializer(serializers.Serializer[object]):
     trace = serializers.ListField(
         child=serializers.DictField(), allow_null=True, help_text="its run's events; null: the report kept none"
     )
+    num_tokens = serializers.IntegerField(allow_null=True, help_text="that its run used; null: the report does not say")
+    num_calls = serializers.IntegerField(allow_null=True, help_text="of tools")
 
 
 class SamplePairSerializer(serializers.Serializer[object]):

@@ -17,7 +17,13 @@ from backend.core.errors import ApplicationError
 from backend.metering.services import price_set
 from backend.model_registry.deployments import deployments_want, version_is_held, version_loadable_nodes
 from backend.model_registry.models import Deployment, EvalReport, ModelVersion, Promotion
-from backend.model_registry.reports import Compared, column_compare, families_compare, reports_on_same_problems
+from backend.model_registry.reports import (
+    Compared,
+    column_compare,
+    families_compare,
+    reports_on_same_problems,
+    suites_asked,
+)
 from backend.model_registry.services import snapshot_forget, version_price
 
 # Fewer problems than this tell two models apart only when one is hopeless.
@@ -219,7 +225,12 @@ def _evaluate_line(version: ModelVersion, like: EvalReport) -> str:
     """The command that asks the version what the report asked."""
     words = [f"svend evaluate {version.name} --num-problems={like.num_problems} --seed-start={like.seed_start}"]
     words += ["--is-held-out-wording=true"] if like.is_held_out_wording else []
-    return " ".join([*words, f"--families={','.join(like.families)}"])
+    suites = suites_asked(like.result)
+    if not suites:
+        return " ".join([*words, f"--families={','.join(like.families)}"])
+    words += [f"--suites={','.join(like.families)}", f"--mode={suites['mode']}"]
+    words += [f"--num-samples={suites['num_samples']}"]
+    return " ".join([*words, *([f"--data.file={suites['data_file']}"] if suites["data_file"] else [])])
 
 
 # --- Moving an alias

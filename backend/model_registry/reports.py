@@ -1,7 +1,8 @@
 """EvalReports: added as a node measured them, compared family by family.
 
 The figures are read once, when a report is added; the node's JSON is kept beside them. Two reports are of the same
-problems when families, seeds, numbers and wordings are the same (`problems_sha256`): only those are compared.
+problems when families (or suites with their file, mode and samples), seeds, numbers and wordings are the same
+(`problems_sha256`): only those are compared.
 Not here: measuring (gpu_node.evaluation), single answers (samples.py), what a report allows (promotions.py).
 """
 
@@ -13,8 +14,8 @@ from typing import Any, Literal
 from django.db.models import QuerySet
 
 from backend.core.errors import ApplicationError, NotFound
-from backend.model_registry.intervals import Share, difference_interval
 from backend.model_registry.models import EvalReport, ModelVersion
+from gpu_node.protocol.intervals import Share, difference_interval
 from gpu_node.protocol.job_spec import HELD_OUT_SEED_FIRST, EvalSpec
 
 Column = Literal["with_tools", "held_out", "verified", "held_out_verified", "without_tools"]
@@ -65,9 +66,10 @@ def _figures(result: dict[str, Any], spec: EvalSpec | None) -> dict[str, Any]:
         "seed_start": spec.seed_start if spec else HELD_OUT_SEED_FIRST,
         "is_held_out_wording": is_held_out_wording,
     }
+    identity = json.dumps(asked | suites_asked(result), sort_keys=True)
     return {
         **asked,
-        "problems_sha256": hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest(),
+        "problems_sha256": hashlib.sha256(identity.encode()).hexdigest(),
         "verifier": (spec.verifier or "") if spec else "",
         "n": total.n,
         "right": total.right,
@@ -75,6 +77,14 @@ def _figures(result: dict[str, Any], spec: EvalSpec | None) -> dict[str, Any]:
         "interval_low": low,
         "interval_high": high,
     }
+
+
+def suites_asked(result: dict[str, Any]) -> dict[str, Any]:
+    """What else makes two reports of suites comparable. Nothing for the families' reports, so that those from before
+    there were suites stay comparable."""
+    if "mode" not in result:
+        return {}
+    return {name: result.get(name) for name in ("mode", "num_samples", "data_file")}
 
 
 def share_of(fields: dict[str, Any]) -> Share:

@@ -18,6 +18,8 @@ class SampleAnswer:
     is_right: bool | None  # None: the report kept no answer to this problem
     given: str | None
     trace: list[dict[str, Any]] | None = field(default=None, compare=False)  # run events, as the wire has them
+    num_tokens: int | None = field(default=None, compare=False)  # what the run used; None: the report does not say
+    num_calls: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +78,7 @@ def _samples(result: dict[str, Any]) -> dict[Key, tuple[str, SampleAnswer]]:
     found = {}
     for family, row in listed:
         is_right, given = bool(row.get("is_right", False)), str(row["given"])
-        answer = SampleAnswer(is_right=is_right, given=given, trace=row.get("trace"))
+        used = {name: row.get(name) for name in ("trace", "num_tokens", "num_calls")}
+        answer = SampleAnswer(is_right=is_right, given=given, **used)
         found[family, str(row.get("mode", "")), str(row["question"])] = (str(row["known"]), answer)
     return found

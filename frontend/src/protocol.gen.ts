@@ -137,11 +137,20 @@ export interface Eval {
   result: Record<string, unknown>;
 }
 
+export interface EvalFile {
+  file: string | null;
+}
+
 export interface EvalSpec {
   kind: "evaluate";
   model: string;
   verifier: string | null;
   families: string[];
+  suites: string[];
+  data: EvalFile;
+  mode: "no_tools" | "tools" | "critic" | "majority" | "best_of_n" | "beam" | "mcts" | "auto";
+  num_samples: number;
+  completion_tokens: number;
   num_problems: number;
   seed_start: number;
   is_held_out_wording: boolean;

@@ -18,6 +18,11 @@ from gpu_node.tools.maths_grammar import read
 ANSWER_CHARACTERS_MAX = 2_000  # an answer above this is wrong whatever it says
 RELATIVE_TOLERANCE = 1e-6
 _POINTS = ("0.7371", "1.3127", "2.1543")  # where expressions are compared; transcendental ones differ somewhere
+# Antiderivatives that have no elementary form are said with these.
+_INTEGRAL_FUNCTIONS = {
+    name: getattr(sympy, name)
+    for name in "Ei li Li Ci Si Chi Shi erfi erfc fresnels fresnelc expint polylog LambertW".split()
+}
 _YES, _NO = {"yes", "true", "y", "right", "correct"}, {"no", "false", "n", "not", "wrong"}
 
 
@@ -111,14 +116,48 @@ def _expressions_equal(expected: str, given: str) -> bool:
 
 
 def _close_at(first: Any, second: Any, symbols: list[Any], point: str) -> bool:
+    a, b = (_value_at(side, symbols, point) for side in (first, second))
+    return a is not None and b is not None and abs(a - b) <= RELATIVE_TOLERANCE * max(1.0, abs(a))
+
+
+def antiderivative_is_right(integrand: str, variable: str, given: str) -> bool:
+    """True when the derivative of `given` by `variable` has the integrand's value at a few points; the constant, and
+    how it is spelled, are free. Points where either side has no finite value say nothing; one must have.
+
+    Raises:
+        ToolInputError: the integrand itself cannot be read.
+    """
+    if len(given) > ANSWER_CHARACTERS_MAX:
+        return False
+    names = frozenset({variable})
+    asked = _single(integrand, names)
+    if asked is None:
+        raise ToolInputError(f"no integrand: {integrand!r}")
+    try:
+        found = _single(re.sub(r"\s*\+\s*[Cc]$", "", given.split("=")[-1].strip().rstrip(".")), names)
+        slope = None if found is None else found.diff(sympy.Symbol(variable))
+    except (ToolInputError, RecursionError, TypeError, ValueError, NotImplementedError):
+        return False
+    if slope is None or slope.has(sympy.Derivative, sympy.Subs):
+        return False
+    symbols = sorted(asked.free_symbols | slope.free_symbols, key=str)
+    pairs = [(_value_at(asked, symbols, point), _value_at(slope, symbols, point)) for point in _POINTS]
+    known = [(a, b) for a, b in pairs if a is not None and b is not None]
+    return bool(known) and all(abs(a - b) <= RELATIVE_TOLERANCE * max(1.0, abs(a)) for a, b in known)
+
+
+def _single(text: str, variables: frozenset[str]) -> Any:
+    parts = read(text, variables=variables, functions=_INTEGRAL_FUNCTIONS).parts
+    return parts[0] if len(parts) == 1 and isinstance(parts[0], sympy.Expr) else None
+
+
+def _value_at(expression: Any, symbols: list[Any], point: str) -> complex | None:
     values = {symbol: sympy.Float(point) + place for place, symbol in enumerate(symbols)}
     try:
-        a, b = (complex(side.subs(values).evalf()) for side in (first, second))
+        value = complex(expression.subs(values).evalf())
     except (TypeError, ValueError, OverflowError, ArithmeticError):
-        return False
-    if a != a or b != b:
-        return False
-    return abs(a - b) <= RELATIVE_TOLERANCE * max(1.0, abs(a))
+        return None
+    return value if value == value and abs(value) != float("inf") else None
 
 
 def _items(text: str) -> list[str]:

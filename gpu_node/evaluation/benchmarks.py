@@ -16,19 +16,11 @@ from typing import Any, Literal
 from gpu_node.data.families.registry import families_load, problem_draw
 from gpu_node.data.grading import is_right
 from gpu_node.data.problem import HELD_OUT_SEED_FIRST, Problem, Split
-from gpu_node.evaluation.intervals import Share, area_under_curve
-from gpu_node.protocol.frames import (
-    BudgetFrame,
-    RunFailed,
-    RunFinished,
-    StepClose,
-    StepDelta,
-    StepOpen,
-    ToolResult,
-    VerifierScore,
-)
+from gpu_node.evaluation.asking import run_ask
+from gpu_node.evaluation.metrics import area_under_curve
+from gpu_node.protocol.intervals import Share
 from gpu_node.protocol.run_spec import BUILT_IN_TOOLS, Message, RunSpec
-from gpu_node.reasoning.orchestrator import Orchestrator, RunRefused
+from gpu_node.reasoning.orchestrator import Orchestrator
 
 RUNS_AT_ONCE = 32  # in flight; the engine batches them, waits for tools overlap
 TOTAL_TOKENS = 1_000  # of one run with its retries: several times the longest trained row
@@ -244,43 +236,17 @@ async def ask(
         temperature=temperature,
         seed=int.from_bytes(hashlib.sha256(problem.question.encode()).digest()[:6]),
     )
-    answer, first_answer, first_score = "", "", None
-    num_calls = num_failed_calls = completion_tokens = 0
-    step_branches: dict[int, int] = {}
-    trace: list[dict[str, Any]] = []
-    try:
-        run = orchestrator.prepare(spec)
-    except RunRefused:
-        return Outcome(False, False, None, "", 0, 0, 0)
-    async for event, usage in run.events():
-        completion_tokens = usage.completion_tokens
-        # A step's close says all that its deltas did.
-        if is_traced and not isinstance(event, StepDelta | BudgetFrame):
-            trace.append(event.model_dump(mode="json"))
-        match event:
-            case StepOpen(kind="answer"):
-                step_branches[event.step_id] = event.branch_id
-            case StepClose() if step_branches.get(event.step_id) == 0:
-                first_answer = event.text
-            case ToolResult():
-                num_calls += 1
-                num_failed_calls += event.status != "ok"
-            case VerifierScore(target="answer") if step_branches.get(event.target_id) == 0:
-                first_score = event.score
-            case RunFinished():
-                answer = event.answer
-            case RunFailed():
-                answer = first_answer = ""
+    asked = await run_ask(orchestrator, spec, is_traced=is_traced)
     kind, known = problem.answer_kind, problem.answer
     return Outcome(
-        is_right=is_right(kind, known, answer),
-        first_is_right=is_right(kind, known, first_answer or answer if not step_branches else first_answer),
-        first_score=first_score,
-        answer=answer,
-        num_calls=num_calls,
-        num_failed_calls=num_failed_calls,
-        completion_tokens=completion_tokens,
-        trace=trace,
+        is_right=is_right(kind, known, asked.answer),
+        first_is_right=is_right(kind, known, asked.first_answer),
+        first_score=asked.first_score,
+        answer=asked.answer,
+        num_calls=asked.num_calls,
+        num_failed_calls=asked.num_failed_calls,
+        completion_tokens=asked.usage.completion_tokens,
+        trace=asked.trace,
     )
 
 

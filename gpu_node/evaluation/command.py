@@ -1,8 +1,11 @@
-"""`python -m gpu_node evaluate`: measures a checkpoint on every family and prints the model card's table."""
+"""`python -m gpu_node evaluate`: measures a checkpoint and prints the table.
+
+With `--suite` on the named suites in one mode (suite_command.py); without, on every family of our own, which is the
+model card's table.
+"""
 
 import argparse
 import asyncio
-import hashlib
 import json
 import shlex
 import sys
@@ -18,12 +21,24 @@ from gpu_node.evaluation.benchmarks import (
     questions_read,
 )
 from gpu_node.evaluation.report import report_json, report_markdown
+from gpu_node.evaluation.suite_command import (
+    EXIT_USAGE,
+    SUITE_PROBLEMS,
+    suites_command,
+    suites_options,
+    weights_sha256,
+)
 
-EXIT_USAGE = 2
+FAMILY_PROBLEMS = 50  # a family and mode
 
 
 def evaluate_command(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
+    if options.suite is not None:
+        return suites_command(options, arguments)
+    if options.model_path is None:
+        print("evaluate: give --model-path FOLDER (or --suite with --url URL)", file=sys.stderr)
+        return EXIT_USAGE
     known = evaluated_families()
     families = options.families.split(",") if options.families else known
     if families == ["none"]:
@@ -51,14 +66,6 @@ def evaluate_command(arguments: list[str]) -> int:
     return 0
 
 
-def weights_sha256(folder: Path) -> str:
-    """Of the weights' files in order: a table belongs to these weights and no others."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.safetensors")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
 async def _evaluate(options: argparse.Namespace, families: list[str]) -> tuple[Report, FreeReport | None]:
     from gpu_node.evaluation.loading import policy_load  # torch: seconds, and not needed for --help
 
@@ -68,7 +75,7 @@ async def _evaluate(options: argparse.Namespace, families: list[str]) -> tuple[R
         report = await benchmark(
             policy.orchestrator,
             families=families,
-            num=options.n,
+            num=options.n or FAMILY_PROBLEMS,
             num_critic=options.critic_n,
             modes=options.modes.split(","),
         )
@@ -81,13 +88,17 @@ async def _evaluate(options: argparse.Namespace, families: list[str]) -> tuple[R
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m gpu_node evaluate", description="Measure a checkpoint.")
-    parser.add_argument("--model-path", type=Path, required=True, help="checkpoint folder of the reasoner")
+    parser = argparse.ArgumentParser(
+        prog="python -m gpu_node evaluate", description="Measure a checkpoint.", allow_abbrev=False
+    )
+    parser.add_argument("--model-path", type=Path, help="checkpoint folder of the reasoner")
     parser.add_argument("--verifier-path", type=Path, help="checkpoint folder of the critic")
-    parser.add_argument("--families", help="comma-separated; default: all; none = only --questions")
-    parser.add_argument("--n", type=int, default=50, help="problems a family and mode")
-    parser.add_argument("--critic-n", type=int, default=12, help="samples a family for the critic's AUC")
-    parser.add_argument("--modes", default="own,held_out,no_tools,critic", help="of own, held_out, no_tools, critic")
-    parser.add_argument("--questions", type=Path, help="JSON lines of kind, question, grade, answer: also asked")
+    parser.add_argument("--n", type=int, help=f"problems a suite ({SUITE_PROBLEMS}), or a family ({FAMILY_PROBLEMS})")
     parser.add_argument("--out", type=Path, help="JSON file for the figures")
+    suites_options(parser.add_argument_group("suites"))
+    families = parser.add_argument_group("families, without --suite")
+    families.add_argument("--families", help="comma-separated; default: all; none = only --questions")
+    families.add_argument("--critic-n", type=int, default=12, help="samples a family for the critic's AUC")
+    families.add_argument("--modes", default="own,held_out,no_tools,critic", help="of own, held_out, no_tools, critic")
+    families.add_argument("--questions", type=Path, help="JSON lines of kind, question, grade, answer: also asked")
     return parser

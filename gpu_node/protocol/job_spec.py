@@ -24,6 +24,10 @@ IMPORTS_FOLDER = "imports"  # of a node's state folder: what its operator laid t
 HELD_OUT_SEED_FIRST = 1_000_000_000  # as gpu_node/data/problem.py: a test holds the two together
 
 ModelSize = Literal["nano", "500m", "1b", "3b", "7b", "13b"]
+# How an evaluation asks: gpu_node/evaluation/modes.py says what each is.
+EvalMode = Literal["no_tools", "tools", "critic", "majority", "best_of_n", "beam", "mcts", "auto"]
+MODES_WITH_CRITIC: tuple[EvalMode, ...] = ("critic", "best_of_n", "beam", "mcts", "auto")
+EVAL_SAMPLES_MAX = 64  # answers to one problem
 Objective = Literal["pretrain", "sft", "verifier"]
 Optimizer = Literal["muon", "adamw", "adamw8bit"]
 WeightDtype = Literal["float32", "bfloat16"]
@@ -127,16 +131,39 @@ class TrainSpec(Wire):
         return self
 
 
+class EvalFile(Wire):
+    """An uploaded file with a suite's rows (an input named "data")."""
+
+    file: str | None = Field(default=None, max_length=128, description="Its manifest's SHA-256; laid out as the suite")
+
+
 class EvalSpec(Wire):
-    """Measures one checkpoint on problem families at held-out seeds."""
+    """Measures one checkpoint: on problem families at held-out seeds, or on the named suites in one mode."""
 
     kind: Literal["evaluate"] = "evaluate"
     model: str = Field(max_length=128, description="A ModelVersion's name, or a job's checkpoint `job_…:step`")
     verifier: str | None = Field(default=None, max_length=128, description="The critic's ModelVersion")
     families: list[str] = Field(default=[], max_length=200, description="Only these families; empty: all")
-    num_problems: int = Field(default=8, ge=1, le=EVAL_PROBLEMS_MAX, description="Problems a family")
+    suites: list[str] = Field(
+        default=[], max_length=32, description="Suites instead: reasoning_gym, families_unseen, or gsm8k with a file"
+    )
+    data: EvalFile = EvalFile()
+    mode: EvalMode = Field(default="tools", description="How a suite's questions are asked")
+    num_samples: int = Field(default=1, ge=1, le=EVAL_SAMPLES_MAX, description="Answers to each problem of a suite")
+    completion_tokens: int = Field(default=512, ge=1, le=ROW_TOKENS_MAX, description="Tokens of one answer to a suite")
+    num_problems: int = Field(default=8, ge=1, le=EVAL_PROBLEMS_MAX, description="Problems a family, or a suite")
     seed_start: int = Field(default=HELD_OUT_SEED_FIRST, ge=HELD_OUT_SEED_FIRST, description="First held-out seed")
     is_held_out_wording: bool = Field(default=False, description="Also in wordings that training never saw")
+
+    @model_validator(mode="after")
+    def _asks_one_kind(self) -> Self:
+        if self.suites and self.families:
+            raise ValueError("families and suites: name one of them, a job measures one kind")
+        if not self.suites and (self.data.file is not None or self.mode != "tools" or self.num_samples != 1):
+            raise ValueError("data.file, mode and num_samples are of suites: name one in `suites`")
+        if self.mode in MODES_WITH_CRITIC and self.verifier is None:
+            raise ValueError(f"the mode {self.mode!r} needs a critic: name one in `verifier`")
+        return self
 
 
 class GenerateSpec(Wire):
@@ -219,7 +246,8 @@ class Rendezvous(Wire):
 
 class JobOrder(Wire):
     """`inputs` by role: "parent" (checkpoint to start from), "resume" (this job's own last committed checkpoint),
-    "model", "verifier" (checkpoints to measure), "data" (a file), "artifact" (a foreign model)."""
+    "model", "verifier" (checkpoints to measure), "data" (a file of rows to learn or to be asked), "artifact" (a
+    foreign model)."""
 
     protocol_version: Literal[1] = PROTOCOL_VERSION
     spec: JobSpec

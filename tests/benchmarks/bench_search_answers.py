@@ -19,9 +19,9 @@ from gpu_node.data.families.registry import problem_draw
 from gpu_node.data.grading import is_right
 from gpu_node.data.problem import HELD_OUT_SEED_FIRST, Problem
 from gpu_node.evaluation.benchmarks import evaluated_families
-from gpu_node.evaluation.intervals import Share
 from gpu_node.evaluation.loading import LoadedPolicy, policy_load
 from gpu_node.protocol.frames import RunFinished, Search, Usage
+from gpu_node.protocol.intervals import Share
 from gpu_node.protocol.run_spec import BUILT_IN_TOOLS, Message, RunSpec
 
 WEIGHTS = Path(__file__).parents[2] / "gpu_node" / "weights"

@@ -131,6 +131,8 @@ export const samples = {
   trace: "How it came to it",
   noTrace: "The report kept no trace of this one.",
   noAnswer: "no answer",
+  used: (tokens: number, calls: number | null) =>
+    `${count(tokens)} tokens${calls ? `, ${calls} tool ${calls === 1 ? "call" : "calls"}` : ""}`,
   unseen: "unseen wording",
 };
 

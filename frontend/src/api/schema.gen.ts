@@ -2339,6 +2339,10 @@ export interface components {
             trace: {
                 [key: string]: unknown;
             }[] | null;
+            /** @description that its run used; null: the report does not say */
+            num_tokens: number | null;
+            /** @description of tools */
+            num_calls: number | null;
         };
         SamplePair: {
             family: string;

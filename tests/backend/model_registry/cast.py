@@ -7,8 +7,8 @@ from backend.model_registry.reports import report_add
 from backend.model_registry.services import model_version_register, snapshot_forget
 from backend.nodes.models import Node
 from gpu_node.evaluation.benchmarks import FamilyReport, Report
-from gpu_node.evaluation.intervals import Share
 from gpu_node.evaluation.report import report_json
+from gpu_node.protocol.intervals import Share
 from gpu_node.protocol.job_spec import EvalSpec
 from gpu_node.protocol.manifest import Manifest, ManifestFile, Piece
 from gpu_node.protocol.node import LoadedModel, NodeInfo

@@ -4,15 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.model_registry import intervals
 from backend.model_registry.models import EvalReport
+from backend.model_registry.promotions import promotion_gates
 from backend.model_registry.reports import (
     InvalidReport,
     families_compare,
     report_add,
     reports_on_same_problems,
 )
-from gpu_node.evaluation import intervals as node_intervals
+from gpu_node.protocol.intervals import Share, difference_interval
 from gpu_node.protocol.job_spec import EvalSpec
 from tests.backend.model_registry.cast import SPEC, result_of, version_of
 
@@ -67,15 +67,22 @@ def test_a_family_is_worse_only_when_its_interval_says_so() -> None:
     assert {family.name: family.verdict for family in compared} == {"algebra": "worse", "logic": "same"}
 
 
-@given(st.integers(0, 500), st.integers(0, 500))
-def test_the_two_sides_agree_on_intervals(one: int, other: int) -> None:
-    right, n = min(one, other), max(one, other)
-    assert intervals.Share(right, n).interval == node_intervals.Share(right, n).interval
-
-
 @given(st.integers(1, 300), st.integers(1, 300), st.floats(0, 1), st.floats(0, 1))
 def test_a_difference_lies_in_its_interval_and_turns_round(n_a: int, n_b: int, p_a: float, p_b: float) -> None:
-    a, b = intervals.Share(int(p_a * n_a), n_a), intervals.Share(int(p_b * n_b), n_b)
-    low, high = intervals.difference_interval(a, b)
+    a, b = Share(int(p_a * n_a), n_a), Share(int(p_b * n_b), n_b)
+    low, high = difference_interval(a, b)
     assert low <= b.value - a.value <= high
-    assert intervals.difference_interval(b, a) == pytest.approx((-high, -low))
+    assert difference_interval(b, a) == pytest.approx((-high, -low))
+
+
+def test_suites_are_compared_when_they_were_asked_in_the_same_way() -> None:
+    a, b = version_of("a"), version_of("b")
+    asked = EvalSpec(model="any", suites=["gsm8k"], num_problems=50)
+    suites = {"mode": "tools", "num_samples": 1, "data_file": "f" * 64}
+    report_add(version=a, result=result_of({"gsm8k": 40}) | suites, spec=asked)
+    in_another_mode = report_add(version=b, result=result_of({"gsm8k": 41}) | suites | {"mode": "majority"}, spec=asked)
+    assert reports_on_same_problems(candidate=b, serving=a) == (in_another_mode, None)
+    matching = report_add(version=b, result=result_of({"gsm8k": 42}) | suites, spec=asked)
+    assert reports_on_same_problems(candidate=b, serving=a)[0] == matching
+    gates = {gate.name: gate for gate in promotion_gates(alias="svend-latest", version=b).gates}
+    assert "50" in gates["candidate_report"].message

@@ -52,7 +52,9 @@ def test_what_only_one_was_right_on_comes_first() -> None:
 
 
 def test_the_same_answer_by_another_way_does_not_differ() -> None:
-    a, b = _report("a", {"2 + 2": ("5", False)}, trace=TRACE), _report("b", {"2 + 2": ("5", False)}, trace=None)
+    a = _report("a", {"2 + 2": ("5", False)}, trace=TRACE, num_tokens=90, num_calls=1)
+    b = _report("b", {"2 + 2": ("5", False)}, trace=None)
     pairs = samples_compare(a, b)
     assert samples_shown(pairs, shown="differ") == []
     assert (pairs[0].a.trace, pairs[0].b.trace) == (TRACE, None)
+    assert [(side.num_tokens, side.num_calls) for side in (pairs[0].a, pairs[0].b)] == [(90, 1), (None, None)]

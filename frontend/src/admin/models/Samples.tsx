@@ -162,6 +162,9 @@ function Side({ name, answer }: { name: string; answer: SampleAnswer }) {
           {answer.given || <span className="font-sans text-soft">{a.samples.noAnswer}</span>}
         </p>
       )}
+      {answer.num_tokens !== null && (
+        <p className="figures text-xs text-soft">{a.samples.used(answer.num_tokens, answer.num_calls)}</p>
+      )}
       {answer.trace ? (
         <>
           <button
