@@ -18,7 +18,7 @@ def report_json(
     weights_sha256: str | None = None,
     free: FreeReport | None = None,
 ) -> dict[str, Any]:
-    asked = {"share": _share(free.share), "answers": free.answers} if free is not None else None
+    asked = {"share": share_json(free.share), "answers": free.answers} if free is not None else None
     return {
         "free_questions": asked,
         "model": model,
@@ -28,12 +28,12 @@ def report_json(
         "is_verified": report.is_verified,
         "critic_auc": report.critic_auc,
         "critic_samples": {"right": report.critic_samples.right, "n": report.critic_samples.n},
-        "total": {column: _share(report.total(column)) for column in _COLUMNS},
+        "total": {column: share_json(report.total(column)) for column in _COLUMNS},
         "families": [_family(family) for family in report.families],
     }
 
 
-def _share(share: Share) -> dict[str, Any]:
+def share_json(share: Share) -> dict[str, Any]:
     low, high = share.interval
     return {
         "right": share.right,
@@ -56,7 +56,7 @@ def _family(report: FamilyReport) -> dict[str, Any]:
         "unseen_wording": round(report.held_out.value, 4),
         "interval_low": round(low, 4),
         "interval_high": round(high, 4),
-        "details": {column: _share(getattr(report, column)) for column in _COLUMNS},
+        "details": {column: share_json(getattr(report, column)) for column in _COLUMNS},
         "num_calls": report.num_calls,
         "num_failed_calls": report.num_failed_calls,
         "completion_tokens": report.completion_tokens,
