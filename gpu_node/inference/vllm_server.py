@@ -11,6 +11,7 @@ import http.client
 import json
 import logging
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -39,7 +40,8 @@ RESTARTS_MAX = 5  # without STABLE_SECONDS of answering in between: the next one
 STABLE_SECONDS = 300.0
 BACKOFF_SECONDS = 1.0  # doubled at each restart
 BACKOFF_SECONDS_MAX = 30.0
-LAST_WORDS_BYTES = 2_000  # of the log, in an error
+LAST_WORDS_BYTES = 65_536  # of the log, searched for errors
+LAST_WORDS_LINES = 3  # of them, in a message: the first is the cause, the others who noticed
 LOG_BYTES_MAX = 16 * 2**20  # a restart goes on in a log below this, and begins a larger one anew
 CPU_CACHE_GIB = 1  # keys and values on a CPU, where vLLM cannot know how much memory is its own
 
@@ -48,13 +50,15 @@ ENVIRONMENT_PREFIXES = ("CUDA_", "NVIDIA_", "NCCL_", "OMP_", "TORCH", "TRITON_",
 # Offline: a folder is all that is served, and nobody is told of it.
 ENVIRONMENT_FIXED = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
 
+EXCEPTION = re.compile(r"(?:^|\s)((?:\w+\.)*\w*(?:Error|Exception): .+)")  # as a traceback ends
 State = Literal["starting", "ready", "failed", "closed"]
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class VllmOptions:
-    """How this node uses vLLM. `url`: attach there; "" starts one. `arguments` go to it as they are."""
+    """How this node uses vLLM. `url`: attach there; "" starts one. `arguments` go to it as they are. `log_folder`:
+    for its logs, and for weights unpacked for it."""
 
     url: str = ""
     arguments: tuple[str, ...] = ()
@@ -144,12 +148,19 @@ class VllmProcess:
 
     model_name = "svend"
 
-    def __init__(self, folder: Path, *, context_tokens: int, options: VllmOptions, log_name: str) -> None:
-        """Starts it, and returns at once. Raises ValueError: there is no vLLM here."""
+    def __init__(
+        self, folder: Path, *, context_tokens: int, options: VllmOptions, log_name: str, cpu_dtype: str = "float32"
+    ) -> None:
+        """Starts it, and returns at once. `cpu_dtype`: of its arithmetic where it runs on a CPU. Raises ValueError:
+        there is no vLLM here."""
         self.api_key = secrets.token_hex(16)  # others on this machine are not to compute at our cost
         self.num_starts = 0
         self._port = 0
-        self._command = self._command_of(folder, context_tokens, options)
+        self._command = self._command_of(folder, context_tokens)
+        if options.is_cpu:
+            # Compiling would take minutes before the first token.
+            self._command += ["--dtype", cpu_dtype, "--enforce-eager"]
+        self._command += options.arguments
         options.log_folder.mkdir(parents=True, exist_ok=True)
         self._log = options.log_folder / f"{log_name}.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -189,7 +200,7 @@ class VllmProcess:
         atexit.unregister(self.join)
 
     @staticmethod
-    def _command_of(folder: Path, context_tokens: int, options: VllmOptions) -> list[str]:
+    def _command_of(folder: Path, context_tokens: int) -> list[str]:
         # The kernel ends it with the thread that started it, should this process be killed.
         keeper = shutil.which("setpriv")
         if keeper is None:
@@ -197,10 +208,7 @@ class VllmProcess:
         command = [keeper, "--pdeathsig", "TERM", str(vllm_python()), "-m", "vllm.entrypoints.openai.api_server"]
         command += ["--model", str(folder.resolve()), "--served-model-name", VllmProcess.model_name]
         command += ["--host", "127.0.0.1", "--max-model-len", str(context_tokens), "--disable-uvicorn-access-log"]
-        if options.is_cpu:
-            # As the torch engine computes there; and compiling would take minutes before the first token.
-            command += ["--dtype", "float32", "--enforce-eager"]
-        return [*command, *options.arguments]
+        return command
 
     # The thread
 
@@ -288,9 +296,12 @@ class VllmProcess:
         try:
             with self._log.open("rb") as log:
                 log.seek(max(0, log.seek(0, os.SEEK_END) - LAST_WORDS_BYTES))
-                return log.read().decode("utf-8", "replace").strip()
+                lines = log.read().decode("utf-8", "replace").splitlines()
         except OSError as error:
             return f"({error})"
+        # It ends with pages of leaked references: what went wrong stands in the exceptions' lines before them.
+        errors = list(dict.fromkeys(found[1] for line in lines if (found := EXCEPTION.search(line))))
+        return "; ".join(errors[:LAST_WORDS_LINES] or lines[-LAST_WORDS_LINES:])
 
 
 def is_answering(url: str) -> bool:

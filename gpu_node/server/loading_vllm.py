@@ -6,7 +6,9 @@ number for many rows at once, which the torch engine does beside any backend.
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from gpu_node.data.tokenizer import TOKENIZER_FILE, tokenizer_load
 from gpu_node.inference.vllm_backend import VllmBackend
@@ -26,7 +28,8 @@ def served_by_vllm(
     folder: Path, *, version: str, manifest_sha256: str, tools: ToolCaller, options: VllmOptions
 ) -> ServedModel:
     """Not ready yet where it starts a server: ask `is_ready`. Raises FileNotFoundError, ValueError."""
-    config = config_from_hf(json.loads((folder / "config.json").read_text(encoding="utf-8")))
+    hf = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = config_from_hf(hf)
     if config.has_score_head:
         raise ValueError(f"{folder} has a score head: a critic is served by torch, name no other backend for it")
     tokenizer = tokenizer_load(folder)
@@ -39,7 +42,7 @@ def served_by_vllm(
         context_tokens = min(config.context_tokens, server.context_tokens)
     else:
         context_tokens = config.context_tokens
-        server = VllmProcess(folder, context_tokens=context_tokens, options=options, log_name=f"vllm-{version}")
+        server = _started(folder, hf, context_tokens=context_tokens, options=options, name=f"vllm-{version}")
     backend = VllmBackend(
         server,
         context_tokens=context_tokens,
@@ -54,6 +57,27 @@ def served_by_vllm(
         is_ready=server.is_ready,
         tokenizer_sha256=hashlib.sha256((folder / TOKENIZER_FILE).read_bytes()).hexdigest(),
     )
+
+
+def _started(
+    folder: Path, hf: Mapping[str, Any], *, context_tokens: int, options: VllmOptions, name: str
+) -> VllmProcess:
+    """On a CPU vLLM multiplies packed 4-bit weights in bf16 alone, and has no kernel for packed 8-bit weights: it gets
+    those unpacked. Everything else it computes there in fp32, as the torch engine does."""
+    cpu_dtype = "float32"
+    if options.is_cpu and "quantization_config" in hf:
+        from gpu_node.model.checkpoint import load_checkpoint, save_checkpoint  # torch: needed for packed weights alone
+        from gpu_node.model.quantize import quantization_from_hf
+
+        quantization = quantization_from_hf(hf)
+        if quantization is not None and quantization.bits == 8:
+            model, _ = load_checkpoint(folder)
+            texts = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("tokenizer*.json")}
+            folder = options.log_folder / f"{name}-unpacked"
+            save_checkpoint(folder, model, dtype=next(model.parameters()).dtype, tokenizer_files=texts)
+        else:
+            cpu_dtype = "bfloat16"
+    return VllmProcess(folder, context_tokens=context_tokens, options=options, log_name=name, cpu_dtype=cpu_dtype)
 
 
 def _loaded(config: ModelConfig, *, version: str, manifest_sha256: str, context_tokens: int) -> LoadedModel:
