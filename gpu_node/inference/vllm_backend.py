@@ -210,6 +210,11 @@ class VllmSequence:
             raise ContextExceeded(f"{len(self.ids)} + {len(ids)} tokens; context {self._backend.context_tokens}")
         self.ids += ids
 
+    async def fork(self, sampling: SamplingParams) -> "VllmSequence":
+        """Another sequence from the same ids; the prefix cache knows what was computed of them. Raises EngineBusy."""
+        assert not self._is_generating, "forked while generating"
+        return self._backend.open(self.ids, sampling)
+
     def close(self) -> None:
         if not self._is_closed:
             self._is_closed = True

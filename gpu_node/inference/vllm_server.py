@@ -149,10 +149,17 @@ class VllmProcess:
     model_name = "svend"
 
     def __init__(
-        self, folder: Path, *, context_tokens: int, options: VllmOptions, log_name: str, cpu_dtype: str = "float32"
+        self,
+        folder: Path,
+        *,
+        context_tokens: int,
+        options: VllmOptions,
+        log_name: str,
+        cpu_dtype: str = "float32",
+        is_folder_scratch: bool = False,
     ) -> None:
-        """Starts it, and returns at once. `cpu_dtype`: of its arithmetic where it runs on a CPU. Raises ValueError:
-        there is no vLLM here."""
+        """Starts it, and returns at once. `cpu_dtype`: of its arithmetic where it runs on a CPU. `is_folder_scratch`:
+        the folder was made for it and goes with it. Raises ValueError: there is no vLLM here."""
         self.api_key = secrets.token_hex(16)  # others on this machine are not to compute at our cost
         self.num_starts = 0
         self._port = 0
@@ -163,6 +170,7 @@ class VllmProcess:
         self._command += options.arguments
         options.log_folder.mkdir(parents=True, exist_ok=True)
         self._log = options.log_folder / f"{log_name}.log"
+        self._scratch = folder if is_folder_scratch else None
         self._process: subprocess.Popen[bytes] | None = None
         self._state: State = "starting"
         self._failure = ""
@@ -213,6 +221,14 @@ class VllmProcess:
     # The thread
 
     def _run(self) -> None:
+        try:
+            self._keep_running()
+        finally:
+            self._end()
+            if self._scratch is not None:
+                shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _keep_running(self) -> None:
         num_failures, was_ready = 0, False
         while not self._closing.is_set():
             self._start()
@@ -234,7 +250,6 @@ class VllmProcess:
             logger.error("vLLM ended; it is started again in %.0f s. Its last words: %s", seconds, self._last_words())
             self._closing.wait(seconds)
         self._state = "closed"
-        self._end()
 
     def _start(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -2,8 +2,8 @@
 
 A matrix `X.weight` of a layer becomes `X.weight_packed` (int32, the columns' values side by side, lowest bits first),
 `X.weight_scale` (one a group of columns) and `X.weight_shape`; embeddings, norms and heads stay as they are. Values
-are symmetric around zero. Our engine multiplies them out at load: per multiplication that is 50 times slower on a CPU
-(docs/serving.md), so there a quantised folder saves disk and transfer; vLLM keeps it packed in memory.
+are symmetric around zero. Our engine multiplies them out at load: unpacking for each product is many times slower on a
+CPU (docs/serving.md has the figures), so a quantised folder saves disk and transfer here; vLLM keeps it packed.
 Not here: files (checkpoint.py), the job (gpu_node/training). Source: vllm-project/compressed-tensors, `pack_to_int32`.
 """
 

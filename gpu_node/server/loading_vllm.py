@@ -64,7 +64,7 @@ def _started(
 ) -> VllmProcess:
     """On a CPU vLLM multiplies packed 4-bit weights in bf16 alone, and has no kernel for packed 8-bit weights: it gets
     those unpacked. Everything else it computes there in fp32, as the torch engine does."""
-    cpu_dtype = "float32"
+    cpu_dtype, is_unpacked = "float32", False
     if options.is_cpu and "quantization_config" in hf:
         from gpu_node.model.checkpoint import load_checkpoint, save_checkpoint  # torch: needed for packed weights alone
         from gpu_node.model.quantize import quantization_from_hf
@@ -75,9 +75,17 @@ def _started(
             texts = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("tokenizer*.json")}
             folder = options.log_folder / f"{name}-unpacked"
             save_checkpoint(folder, model, dtype=next(model.parameters()).dtype, tokenizer_files=texts)
+            is_unpacked = True
         else:
             cpu_dtype = "bfloat16"
-    return VllmProcess(folder, context_tokens=context_tokens, options=options, log_name=name, cpu_dtype=cpu_dtype)
+    return VllmProcess(
+        folder,
+        context_tokens=context_tokens,
+        options=options,
+        log_name=name,
+        cpu_dtype=cpu_dtype,
+        is_folder_scratch=is_unpacked,
+    )
 
 
 def _loaded(config: ModelConfig, *, version: str, manifest_sha256: str, context_tokens: int) -> LoadedModel:

@@ -34,6 +34,7 @@ from gpu_node.training.job_frames import JobLog
 from gpu_node.training.job_rows import families_check
 
 EXIT_USAGE = 2
+CARD_KEPT = ("source", "licence", "data")  # of the card of what is quantised: the rest was measured on other weights
 OnStep = Callable[[int, dict[str, float]], None]
 
 
@@ -110,7 +111,7 @@ def _write(
     weights, error = quantize_state(model.state_dict(), quantization)
     on_step(1, {"relative_error": error})
     files = texts_beside(source)
-    files.pop(CARD_FILE, None)  # of other weights
+    described = json.loads(files.pop(CARD_FILE, "{}"))
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
         whole, small = Path(scratch) / "bfloat16", Path(scratch) / "quantized"
         save_checkpoint(whole, model, tokenizer_files=files)
@@ -120,7 +121,8 @@ def _write(
             told[name] = _measured(folder, wanted)
             on_step(step, _figures(name, told[name]))
         card = {
-            "model": source.resolve().name,
+            **{name: described[name] for name in CARD_KEPT if name in described},
+            "model": described.get("model", source.resolve().name),
             "weights_sha256": weights_sha256(small),
             "quantization": {"bits": quantization.bits, "group_size": quantization.group_size, **told},
         }

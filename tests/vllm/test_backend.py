@@ -132,6 +132,17 @@ async def test_open_sequences_are_bounded(nano: Started) -> None:
     few.open([20], SamplingParams()).close()
 
 
+async def test_a_fork_goes_on_from_the_same_ids(nano: Started) -> None:
+    ids = prompt(questions(1)[0])
+    whole = await generated(nano.backend.open(ids, SamplingParams()), num_new=40)
+    stem = nano.backend.open(ids, SamplingParams())
+    assert await generated(stem, num_new=15) == whole[:15]
+    forks = [await stem.fork(SamplingParams(temperature=2.0, seed=seed)) for seed in (1, 2)]
+    one, other = await asyncio.gather(*(generated(fork, num_new=25) for fork in forks))
+    assert one != other
+    assert await generated(stem, num_new=25) == whole[15:]
+
+
 async def test_leaving_reaches_vllm_within_a_second(nano: Started) -> None:
     num_open = nano.backend.num_open
     sequences = [nano.backend.open(prompt(q), SamplingParams()) for q in questions(4)]

@@ -37,6 +37,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[int, tuple
     yield models
     for _, model in models.values():
         model.close()
+    deadline = time.monotonic() + 30
+    while list(folder.glob("*-unpacked")):  # made for vLLM, gone with it
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 @pytest.mark.parametrize("bits", TOLERANCE)
