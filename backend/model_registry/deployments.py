@@ -219,7 +219,7 @@ async def _load(client: NodeClient, one: _Due) -> None:
     if one.wish.state == State.WANTED and not await _move(one, to=State.LOADING, reason=""):
         return
     signed = await service_call(signed_for_reading, one.manifest)
-    await client.model_put(version=one.version, signed=signed)
+    await client.model_put(version=one.version, signed=signed, engine=one.wish.engine)
 
 
 async def _unload(client: NodeClient, one: _Due) -> None:

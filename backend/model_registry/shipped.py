@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 SAFETENSORS_HEADER_BYTES_MAX = 100_000_000  # the format's own limit
+PACKED_WORD_BITS = 32
 DTYPE_NAMES = {"F32": "float32", "BF16": "bfloat16", "F16": "float16", "I8": "int8"}
 
 
@@ -21,6 +22,7 @@ class Described:
     role: str
     context_tokens: int
     vocab_size: int
+    packed_bits: int | None  # of a quantised matrix's numbers; None: nothing is packed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,10 +53,16 @@ def config_describe(config: dict[str, Any]) -> Described:
         role="verifier" if is_verifier else "reasoner",
         context_tokens=int(config["max_position_embeddings"]),
         vocab_size=int(config["vocab_size"]),
+        packed_bits=_packed_bits(config),
     )
 
 
-def tensors_describe(head: bytes) -> Tensors:
+def _packed_bits(config: dict[str, Any]) -> int | None:
+    groups = (config.get("quantization_config") or {}).get("config_groups", {})
+    return next((int(group["weights"]["num_bits"]) for group in groups.values()), None)
+
+
+def tensors_describe(head: bytes, *, packed_bits: int | None) -> Tensors:
     """From a safetensors file's first bytes. Raises ValueError when its header does not lie within them."""
     (length,) = struct.unpack("<Q", head[:8])
     if length > min(SAFETENSORS_HEADER_BYTES_MAX, len(head) - 8):
@@ -62,7 +70,13 @@ def tensors_describe(head: bytes) -> Tensors:
     header = json.loads(head[8 : 8 + length])
     sizes: Counter[str] = Counter()
     for name, entry in header.items():
-        if name != "__metadata__":
+        if name == "__metadata__":
+            continue
+        if packed_bits is None:
+            sizes[str(entry["dtype"])] += math.prod(entry["shape"])
+        elif name.endswith(".weight_packed"):
+            sizes[f"INT{packed_bits}"] += math.prod(entry["shape"]) * PACKED_WORD_BITS // packed_bits
+        elif not name.endswith((".weight_scale", ".weight_shape")):
             sizes[str(entry["dtype"])] += math.prod(entry["shape"])
     dtype = sizes.most_common(1)[0][0] if sizes else ""
     return Tensors(num_parameters=sizes.total(), dtype=DTYPE_NAMES.get(dtype, dtype.lower()))
@@ -77,17 +91,18 @@ def card_read(folder: Path) -> tuple[dict[str, Any], str]:
     return json.loads(raw), hashlib.sha256(raw).hexdigest()
 
 
-def _tensors_read(path: Path) -> Tensors:
+def _tensors_read(path: Path, packed_bits: int | None) -> Tensors:
     with path.open("rb") as file:
         head = file.read(8)
         (length,) = struct.unpack("<Q", head)
-        return tensors_describe(head + file.read(min(length, SAFETENSORS_HEADER_BYTES_MAX)))
+        read = head + file.read(min(length, SAFETENSORS_HEADER_BYTES_MAX))
+    return tensors_describe(read, packed_bits=packed_bits)
 
 
 def shipped_model_read(folder: Path) -> ShippedModel:
     described = config_describe(json.loads((folder / "config.json").read_text()))
     card, card_sha256 = card_read(folder)
-    tensors = [_tensors_read(path) for path in sorted(folder.glob("*.safetensors"))]
+    tensors = [_tensors_read(path, described.packed_bits) for path in sorted(folder.glob("*.safetensors"))]
     return ShippedModel(
         name=folder.name,
         folder=folder,

@@ -66,7 +66,8 @@ def version_register(
     try:
         config = json.loads(_read(files["config.json"]))
         described = config_describe(config)
-        tensors = [tensors_describe(_head(file)) for path, file in files.items() if _is_weights(path)]
+        heads = [_head(file) for path, file in files.items() if _is_weights(path)]
+        tensors = [tensors_describe(head, packed_bits=described.packed_bits) for head in heads]
         card = dict(json.loads(_read(files[CARD_FILE]))) if CARD_FILE in files else {}
     except (ValueError, KeyError, TypeError) as error:
         raise InvalidCheckpoint(f"The checkpoint's files cannot be read: {error!r}.") from error

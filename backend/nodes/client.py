@@ -192,8 +192,9 @@ class NodeClient:
 
     # --- Models and drain
 
-    async def model_put(self, *, version: str, signed: SignedManifest) -> None:
-        await self._do("PUT", f"/models/{version}", body=signed, timeout_seconds=MODEL_TIMEOUT_SECONDS)
+    async def model_put(self, *, version: str, signed: SignedManifest, engine: str) -> None:
+        path = f"/models/{version}?backend={engine}"
+        await self._do("PUT", path, body=signed, timeout_seconds=MODEL_TIMEOUT_SECONDS)
 
     async def model_delete(self, *, version: str) -> None:
         await self._do("DELETE", f"/models/{version}")

@@ -339,7 +339,10 @@ export interface PreviewToken {
 export interface QuantizeSpec {
   kind: "quantize";
   model: string;
-  bits: 8;
+  bits: 8 | 4;
+  group_size: number | null;
+  families: string[];
+  num_problems: number;
 }
 
 export interface RunFailed {

@@ -425,3 +425,24 @@ def chat_template(dialect: Dialect) -> str:
         "{%- endfor -%}"
         "{%- if add_generation_prompt -%}{{ '" + assistant + "' }}{%- endif -%}"
     )
+
+
+def response_template(dialect: Dialect) -> dict[str, Any]:
+    """What the assistant's ids mean to whoever parses them as text: transformers' `parse_response`, and vLLM's own chat
+    route with `--tool-call-parser hf`. (The node does not: it reads ids.)"""
+    return {
+        "version": 1,
+        "defaults": {"role": "assistant"},
+        "start_anchor": [(dialect.opener + dialect.head).format(role="assistant"), "<|/tool_result|>"],
+        "fields": {
+            "thinking": {"open": "<|think|>", "close": "<|/think|>"},
+            "tool_calls": {
+                "open_pattern": r"<\|tool_call\|><\|tool_name\|>(?P<name>[A-Za-z_][\w.]*)<\|tool_args\|>",
+                "close": "<|/tool_call|>",
+                "content": "json",
+                "repeats": True,
+                "transform": {"type": "function", "function": {"name": "{name}", "arguments": "{content}"}},
+            },
+            "content": {"close": [dialect.end]},
+        },
+    }

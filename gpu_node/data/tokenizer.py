@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from gpu_node.data.chat_format import SPECIAL_TOKENS, chat_template, special_ids
+from gpu_node.data.chat_format import SPECIAL_TOKENS, chat_template, response_template, special_ids
 
 VOCAB_SIZE = 2048
 TOKENIZER_FILE = "tokenizer.json"
@@ -76,6 +76,7 @@ def tokenizer_files(tokenizer: Tokenizer, *, context_tokens: int) -> dict[str, s
         "pad_token": tokenizer.id_to_token(ids.pad),
         "additional_special_tokens": list(ids.dialect.tokens),
         "chat_template": chat_template(ids.dialect),
+        "response_template": response_template(ids.dialect),
         "model_max_length": context_tokens,
         "clean_up_tokenization_spaces": False,
     }

@@ -11,6 +11,8 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Protocol
 
+TEMPERATURE_MIN = 1e-3  # below, dividing by it overflows; it is greedy anyway
+
 
 class EngineBusy(RuntimeError):
     """The engine has as many open sequences as it may: the caller answers "busy", it does not wait here."""

@@ -7,9 +7,7 @@ depend on who runs beside it. Shapes: B rows, V ids.
 import torch
 from torch import Tensor
 
-from gpu_node.inference.backend import SamplingParams
-
-TEMPERATURE_MIN = 1e-3  # below, the division overflows; it is greedy anyway
+from gpu_node.inference.backend import TEMPERATURE_MIN, SamplingParams
 
 
 class Forbidden:

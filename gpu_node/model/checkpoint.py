@@ -20,7 +20,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from gpu_node.model.config import ModelConfig, config_from_hf, config_to_hf
-from gpu_node.model.quantize import SCALE_SUFFIX, dequantize
+from gpu_node.model.quantize import SCALE, Quantization, dequantize, quantization_from_hf, quantization_to_hf
 from gpu_node.model.transformer import Transformer
 
 WEIGHTS_FILE = "model.safetensors"
@@ -38,18 +38,22 @@ def save_checkpoint(
     tokenizer_files: Mapping[str, str] | None = None,
     generation: Mapping[str, Any] | None = None,
     weights: Mapping[str, torch.Tensor] | None = None,
+    quantization: Quantization | None = None,
     whole: Callable[[torch.Tensor], torch.Tensor] = lambda tensor: tensor,
     add_files: Callable[[Path], None] | None = None,
 ) -> None:
     """Replaces `folder` as a whole. `tokenizer_files` maps file names to their text; `weights` stand for the model's
-    own; `whole` gathers one that is sharded: asked in the order of the state dict, for one file's tensors at a time;
-    `add_files` may write more into the folder before it is swapped in."""
+    own, as quantised by `quantization`; `whole` gathers one that is sharded: asked in the order of the state dict, for
+    one file's tensors at a time; `add_files` may write more into the folder before it is swapped in."""
     staging = staging_of(folder)
     if staging.exists():
         shutil.rmtree(staging)
     staging.mkdir(parents=True)
     config = model.config
-    _json_write(staging / "config.json", config_to_hf(config, dtype=str(dtype).removeprefix("torch.")))
+    hf = config_to_hf(config, dtype=str(dtype).removeprefix("torch."))
+    if quantization is not None:
+        hf["quantization_config"] = quantization_to_hf(quantization)
+    _json_write(staging / "config.json", hf)
     if not config.has_score_head:
         generation = {
             "bos_token_id": config.bos_token_id,
@@ -74,7 +78,7 @@ def staging_of(folder: Path) -> Path:
 
 
 def _dtype_written(name: str, tensor: torch.Tensor, dtype: torch.dtype) -> torch.dtype:
-    is_kept = not tensor.is_floating_point() or name.endswith(SCALE_SUFFIX)
+    is_kept = not tensor.is_floating_point() or name.endswith(SCALE)
     return tensor.dtype if is_kept else dtype
 
 
@@ -86,10 +90,15 @@ def load_checkpoint(
     folder: Path, *, dtype: torch.dtype = torch.float32, device: str = "cpu"
 ) -> tuple[Transformer, ModelConfig]:
     """Raises FileNotFoundError, and ValueError with what is wrong: config.json, a missing or an extra tensor."""
-    config = config_from_hf(json.loads((folder / "config.json").read_text(encoding="utf-8")))
+    hf = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = config_from_hf(hf)
     with torch.device("meta"):
         model = Transformer(config)
-    tensors = state_checked(dequantize(weights_read(folder)), model, place=str(folder))
+    try:
+        dense = dequantize(weights_read(folder), quantization_from_hf(hf))
+    except ValueError as error:
+        raise ValueError(f"{folder}: {error}") from error
+    tensors = state_checked(dense, model, place=str(folder))
     model.load_state_dict({name: t.to(device=device, dtype=dtype) for name, t in tensors.items()}, assign=True)
     return model.eval(), config
 

@@ -1,27 +1,27 @@
-"""Builds a node from checkpoint folders: the torch engine, the critic, the real tools.
+"""Builds a node from checkpoint folders: the torch engine or vLLM, the critic, the real tools.
 
 Imports torch; `loading` does not.
 """
 
 import hashlib
 import json
+import time
 from pathlib import Path
 
-from gpu_node.data.chat_format import special_ids
 from gpu_node.data.tokenizer import TOKENIZER_FILE, tokenizer_load
 from gpu_node.evaluation.loading import LoadedVerifier
 from gpu_node.inference.critic import TorchCritic
 from gpu_node.inference.engine import TorchEngine
 from gpu_node.inference.threads import threads_set
+from gpu_node.inference.vllm_server import VllmOptions
 from gpu_node.model.checkpoint import load_checkpoint
 from gpu_node.model.config import config_from_hf
 from gpu_node.protocol.node import LoadedModel
-from gpu_node.reasoning.attempt import Reasoner, ToolCaller
-from gpu_node.reasoning.orchestrator import Orchestrator
-from gpu_node.reasoning.text_stream import TokenBytes
+from gpu_node.reasoning.attempt import ToolCaller
 from gpu_node.reasoning.verifier import thresholds_load
-from gpu_node.server.loading import manifest_sha256
-from gpu_node.server.model_shelf import ServedModel
+from gpu_node.server.loading import manifest_sha256, orchestrator_build
+from gpu_node.server.loading_vllm import served_by_vllm
+from gpu_node.server.model_shelf import READY_SECONDS, EngineName, ServedModel
 from gpu_node.server.node import Node, memory_available_bytes, node_of_models
 from gpu_node.server.run_service import RUNS_MAX
 from gpu_node.tools.executor import ToolExecutor
@@ -38,10 +38,17 @@ def node_from_checkpoint(
     model: str,
     runs_max: int = RUNS_MAX,
     tools: ToolExecutor | None = None,
+    engine: EngineName = "torch",
+    vllm: VllmOptions | None = None,
 ) -> Node:
-    """Raises FileNotFoundError and ValueError: a folder that is no checkpoint of ours."""
+    """Raises FileNotFoundError and ValueError: a folder that is no checkpoint of ours, an engine that cannot start."""
     tools = tools or ToolExecutor()
-    models = [served_from_checkpoint(folder, version=model, manifest_sha256=manifest_sha256(folder), tools=tools)]
+    vllm = vllm or VllmOptions(log_folder=state)
+    sha256 = manifest_sha256(folder)
+    if engine == "vllm":
+        models = [served_by_vllm(folder, version=model, manifest_sha256=sha256, tools=tools, options=vllm)]
+    else:
+        models = [served_from_checkpoint(folder, version=model, manifest_sha256=sha256, tools=tools)]
     if verifier_folder is not None:
         # The critic reads the reasoner's ids, so both must have been trained with the same tokenizer.
         if (folder / TOKENIZER_FILE).read_bytes() != (verifier_folder / TOKENIZER_FILE).read_bytes():
@@ -58,7 +65,9 @@ def node_from_checkpoint(
         )
         if models[-1].verifier is None:
             raise ValueError(f"{verifier_folder} has no score head: it is no critic")
-    return node_of_models(name=name, state=state, models=models, tools=tools, runs_max=runs_max)
+    while not models[0].is_ready():
+        time.sleep(READY_SECONDS)
+    return node_of_models(name=name, state=state, models=models, tools=tools, runs_max=runs_max, vllm=vllm)
 
 
 def refuse_if_too_large(folder: Path) -> None:
@@ -92,14 +101,9 @@ def served_from_checkpoint(folder: Path, *, version: str, manifest_sha256: str, 
         return ServedModel(loaded=loaded, verifier=critic, close=critic.critic.close, tokenizer_sha256=tokenizer_sha256)
     tokenizer = tokenizer_load(folder)
     engine = TorchEngine(transformer, vocab_used=tokenizer.get_vocab_size())
-    orchestrator = Orchestrator(
-        reasoner=Reasoner(backend=engine, tokenizer=tokenizer, special=special_ids(tokenizer), tools=tools),
-        model=version,
-        token_bytes=TokenBytes(tokenizer),
-    )
     return ServedModel(
         loaded=loaded,
-        orchestrator=orchestrator,
+        orchestrator=orchestrator_build(engine, tokenizer, tools=tools, model=version),
         close=engine.close,
         is_healthy=lambda: engine.is_healthy,
         tokenizer_sha256=tokenizer_sha256,

@@ -12,9 +12,11 @@ import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
+from gpu_node.inference.vllm_server import VllmOptions
 from gpu_node.protocol.frames import Wire
 from gpu_node.protocol.manifest import SignedManifest
 from gpu_node.protocol.node import LoadedModel
@@ -27,12 +29,14 @@ from gpu_node.training.attempt_folder import file_replace
 
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
 LOAD_WAIT_SECONDS = 5.0  # of one PUT: a small model is ready in its answer
+READY_SECONDS = 0.2  # between two looks at an engine that starts
 MODELS_MAX = 8  # loaded at once; a rollout needs two
 # A training's state beside the weights: not fetched for serving.
 NOT_SERVED = ("optimiser", "trainer_state.json")
 
 logger = logging.getLogger(__name__)
 LoadState = Literal["loaded", "loading"]
+EngineName = Literal["torch", "vllm"]
 
 
 @dataclass(kw_only=True)
@@ -44,6 +48,7 @@ class ServedModel:
     verifier: Verifier | None = None
     close: Callable[[], None] = lambda: None
     is_healthy: Callable[[], bool] = lambda: True
+    is_ready: Callable[[], bool] = lambda: True  # False while its engine starts; raises ValueError: it cannot
     tokenizer_sha256: str = ""  # a critic reads a reasoner's ids only with the same tokenizer
     num_runs: int = 0
     is_retired: bool = False
@@ -64,25 +69,25 @@ class ServedModel:
 
 
 class _Kept(Wire):
-    """What STATE/models/loaded.json holds: versions by their manifests' hashes."""
+    """What STATE/models/loaded.json holds: versions by their manifests' hashes, and those that vLLM serves."""
 
     versions: dict[str, str] = {}
+    by_vllm: list[str] = []
 
 
-Load = Callable[[Path, str, str, ToolCaller], ServedModel]
-
-
-def _load_torch(folder: Path, version: str, manifest_sha256: str, tools: ToolCaller) -> ServedModel:
-    from gpu_node.server.loading_torch import served_from_checkpoint  # torch: seconds, and not needed for a script
-
-    return served_from_checkpoint(folder, version=version, manifest_sha256=manifest_sha256, tools=tools)
+def engine_name(text: str) -> EngineName:
+    """Raises RunRefused: a node has no such engine."""
+    for known in get_args(EngineName):
+        if text == known:
+            return known
+    raise RunRefused("bad_request", f"unknown backend {text!r}: a node serves by {' or '.join(get_args(EngineName))}")
 
 
 @dataclass(kw_only=True)
 class ModelShelf:
     folder: Path
     tools: ToolCaller
-    load: Load = _load_torch
+    vllm: VllmOptions
     _served: dict[str, ServedModel] = field(init=False, default_factory=dict)
     _loading: dict[str, asyncio.Task[None]] = field(init=False, default_factory=dict)
     _failed: dict[str, RunRefused] = field(init=False, default_factory=dict)
@@ -123,11 +128,16 @@ class ModelShelf:
         model.num_runs += 1
         return prepared, model
 
-    async def put(self, version: str, signed: SignedManifest) -> LoadState:
-        """Loads a version in the background; asked again, tells how far it is. Raises RunRefused: it failed."""
+    async def put(self, version: str, signed: SignedManifest, engine: EngineName | None = None) -> LoadState:
+        """Loads a version in the background; asked again, tells how far it is. Raises RunRefused: it failed.
+
+        Without an engine what serves it stays, and torch is for what is new. With another one than serves it, it
+        changes over: old runs end where they are.
+        """
         wanted = signed.manifest.sha256
         if (served := self._served.get(version)) is not None and served.loaded.manifest_sha256 == wanted:
-            return "loaded"
+            if engine in (None, served.loaded.backend):
+                return "loaded"
         known = self._wanted.get(version, wanted)
         if known == wanted and served is not None and (self.folder / served.loaded.manifest_sha256).is_dir():
             known = served.loaded.manifest_sha256
@@ -138,7 +148,7 @@ class ModelShelf:
         if version not in self._loading:
             if len(self._served) + len(self._loading) >= MODELS_MAX:
                 raise RunRefused("busy", f"this node has {len(self._served)} models loaded: unload one first")
-            self._load_start(version, wanted, signed)
+            self._load_start(version, wanted, signed, engine or "torch")
         await asyncio.wait([self._loading[version]], timeout=LOAD_WAIT_SECONDS)
         if (failed := self._failed.pop(version, None)) is not None:
             raise failed
@@ -160,9 +170,11 @@ class ModelShelf:
 
     async def start(self) -> None:
         """Loads again what was loaded over the wire before."""
-        for version, manifest_sha256 in self._kept().versions.items():
+        kept = self._kept()
+        for version, manifest_sha256 in kept.versions.items():
             if version not in self._served and (self.folder / manifest_sha256).exists():
-                self._load_start(version, manifest_sha256, None)
+                engine: EngineName = "vllm" if version in kept.by_vllm else "torch"
+                self._load_start(version, manifest_sha256, None, engine)
 
     async def close(self) -> None:
         tasks = list(self._loading.values())
@@ -174,19 +186,24 @@ class ModelShelf:
 
     # Loading
 
-    def _load_start(self, version: str, manifest_sha256: str, signed: SignedManifest | None) -> None:
+    def _load_start(
+        self, version: str, manifest_sha256: str, signed: SignedManifest | None, engine: EngineName
+    ) -> None:
         self._wanted[version] = manifest_sha256
-        task = asyncio.create_task(self._load(version, manifest_sha256, signed), name=f"load {version}")
+        task = asyncio.create_task(self._load(version, manifest_sha256, signed, engine), name=f"load {version}")
         self._loading[version] = task
         task.add_done_callback(lambda done: self._loading.pop(version) if self._loading.get(version) is done else None)
 
-    async def _load(self, version: str, manifest_sha256: str, signed: SignedManifest | None) -> None:
+    async def _load(
+        self, version: str, manifest_sha256: str, signed: SignedManifest | None, engine: EngineName
+    ) -> None:
         folder = self.folder / manifest_sha256
         try:
             if signed is not None and not await asyncio.to_thread(folder.exists):
                 async with session_open() as session:
                     await fetch(session, signed, folder, wants=lambda path: not path.startswith(NOT_SERVED))
-            model = await asyncio.to_thread(self.load, folder, version, manifest_sha256, self.tools)
+            load = self._load_vllm if engine == "vllm" else self._load_torch
+            model = await _loaded(partial(load, folder, version, manifest_sha256))
         except (TransferFailed, WrongHash, FileNotFoundError, KeyError, ValueError) as error:
             self._fail(version, RunRefused("bad_input", f"{version}: {error}"))
         except OSError as error:
@@ -198,6 +215,22 @@ class ModelShelf:
             self.add(model)
             self._wanted.pop(version, None)
             self._keep()
+
+    def _load_torch(self, folder: Path, version: str, manifest_sha256: str) -> ServedModel:
+        from gpu_node.server.loading_torch import served_from_checkpoint  # torch: seconds, and not needed for a script
+
+        return served_from_checkpoint(folder, version=version, manifest_sha256=manifest_sha256, tools=self.tools)
+
+    def _load_vllm(self, folder: Path, version: str, manifest_sha256: str) -> ServedModel:
+        from gpu_node.server.loading_vllm import served_by_vllm  # it builds on this module
+
+        return served_by_vllm(
+            folder,
+            version=version,
+            manifest_sha256=manifest_sha256,
+            tools=self.tools,
+            options=replace(self.vllm, url=""),  # what is attached to at a URL is one model alone
+        )
 
     def _fail(self, version: str, refused: RunRefused) -> None:
         self._wanted.pop(version, None)
@@ -212,8 +245,29 @@ class ModelShelf:
         self.folder.mkdir(parents=True, exist_ok=True)
         hashes = {version: model.loaded.manifest_sha256 for version, model in self._served.items()}
         there = {version: name for version, name in hashes.items() if (self.folder / name).is_dir()}
-        file_replace(self.folder / "loaded.json", _Kept(versions=there).model_dump_json().encode())
+        by_vllm = [version for version in there if self._served[version].loaded.backend == "vllm"]
+        kept = _Kept(versions=there, by_vllm=by_vllm)
+        file_replace(self.folder / "loaded.json", kept.model_dump_json().encode())
         needed = {*there.values(), *self._wanted.values()}
         for path in self.folder.iterdir():
             if path.is_dir() and path.name.removeprefix(".").removesuffix(".partial") not in needed:
                 shutil.rmtree(path, ignore_errors=True)
+
+
+async def _loaded(load: Callable[[], ServedModel]) -> ServedModel:
+    """Returns when it can answer. Raises ValueError: its engine cannot start. Cancelled, what was started is ended."""
+    loading = asyncio.create_task(asyncio.to_thread(load))
+    try:
+        model = await asyncio.shield(loading)
+        while True:
+            if model.is_ready():
+                return model
+            await asyncio.sleep(READY_SECONDS)
+    except BaseException:
+        loading.add_done_callback(_close_unwanted)
+        raise
+
+
+def _close_unwanted(loading: asyncio.Task[ServedModel]) -> None:
+    if not loading.cancelled() and loading.exception() is None:
+        loading.result().close()

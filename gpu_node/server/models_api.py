@@ -1,6 +1,7 @@
 """The serving half of operating a node: load and unload versions, drain.
 
-Thin: parse, call, answer. A PUT is answered 200 once the version is served, 202 while it is loading: ask again.
+Thin: parse, call, answer. A PUT is answered 200 once the version is served, 202 while it is loading: ask again; its
+`?backend=torch` or `vllm` says what shall serve it.
 Not here: what loading does (model_shelf.py).
 """
 
@@ -11,7 +12,7 @@ from starlette.routing import Route
 from gpu_node.protocol.manifest import SignedManifest
 from gpu_node.reasoning.orchestrator import RunRefused
 from gpu_node.server.jobs_api import body_parse
-from gpu_node.server.model_shelf import VERSION
+from gpu_node.server.model_shelf import VERSION, engine_name
 from gpu_node.server.node import Node
 
 
@@ -25,7 +26,8 @@ def _version_of(request: Request) -> str:
 async def model_put(request: Request) -> Response:
     node: Node = request.app.state.node
     version = _version_of(request)
-    state = await node.shelf.put(version, await body_parse(request, SignedManifest))
+    engine = engine_name(request.query_params["backend"]) if "backend" in request.query_params else None
+    state = await node.shelf.put(version, await body_parse(request, SignedManifest), engine)
     return JSONResponse({"version": version, "state": state}, status_code=200 if state == "loaded" else 202)
 
 

@@ -18,6 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Protocol
 
+from gpu_node.inference.vllm_server import VllmOptions
 from gpu_node.protocol.job_spec import JobSpec, TrainSpec
 from gpu_node.protocol.node import Device, LoadedModel, NodeInfo
 from gpu_node.protocol.run_spec import BUILT_IN_TOOLS
@@ -233,10 +234,17 @@ def node_build(
 
 
 def node_of_models(
-    *, name: str, state: Path, models: list[ServedModel], tools: Tools, runs_max: int, jobs_max: int = JOBS_MAX
+    *,
+    name: str,
+    state: Path,
+    models: list[ServedModel],
+    tools: Tools,
+    runs_max: int,
+    jobs_max: int = JOBS_MAX,
+    vllm: VllmOptions | None = None,
 ) -> Node:
     store = RunStore(state)
-    shelf = ModelShelf(folder=state / "models", tools=tools)
+    shelf = ModelShelf(folder=state / "models", tools=tools, vllm=vllm or VllmOptions(log_folder=state))
     for model in models:
         shelf.add(model)
     return Node(

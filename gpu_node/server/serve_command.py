@@ -9,21 +9,24 @@ import asyncio
 import fcntl
 import ipaddress
 import os
+import shlex
 import signal
 import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, get_args
 
 import uvicorn
 
+from gpu_node.inference.vllm_server import VllmOptions
 from gpu_node.server.app import app_build
 from gpu_node.server.job_service import JOBS_MAX
 from gpu_node.server.loading import node_scripted
 from gpu_node.server.logs import logs_configure
-from gpu_node.server.node import Node
+from gpu_node.server.model_shelf import EngineName
+from gpu_node.server.node import Node, devices_find
 from gpu_node.server.run_service import RUNS_MAX
 from gpu_node.server.telemetry import telemetry_start, telemetry_wrap
 from gpu_node.tools.executor import ToolExecutor
@@ -72,6 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     source.add_argument("--model-path", type=Path, help="checkpoint folder of the reasoner")
     source.add_argument("--script", type=Path, help="JSON of written answers: a node without weights")
     parser.add_argument("--verifier-path", type=Path, help="checkpoint folder of the critic")
+    parser.add_argument("--backend", choices=get_args(EngineName), default="torch", help="what computes (docs/serving)")
+    parser.add_argument("--vllm-url", default="", help="with --backend vllm: a running server's address, not a new one")
+    parser.add_argument("--vllm-args", default="", help="more arguments for vLLM's server, as in a shell")
     parser.add_argument("--model-name", help="the version's name; default: the folder's")
     parser.add_argument("--port", type=int, default=8001, help="0 takes a free one")
     parser.add_argument("--host", default="127.0.0.1")
@@ -151,6 +157,14 @@ def _node(options: argparse.Namespace) -> Node:
         )
     from gpu_node.server.loading_torch import node_from_checkpoint  # torch: seconds, and not needed for a script
 
+    if options.vllm_url and options.backend != "vllm":
+        raise ValueError("--vllm-url needs --backend vllm")
+    vllm = VllmOptions(
+        url=options.vllm_url,
+        arguments=tuple(shlex.split(options.vllm_args)),
+        is_cpu=devices_find()[0].kind == "cpu",
+        log_folder=options.state_dir,
+    )
     return node_from_checkpoint(
         folder=options.model_path,
         verifier_folder=options.verifier_path,
@@ -159,6 +173,8 @@ def _node(options: argparse.Namespace) -> Node:
         model=options.model_name or options.model_path.resolve().name,
         runs_max=options.runs_max,
         tools=_tools(options),
+        engine=options.backend,
+        vllm=vllm,
     )
 
 

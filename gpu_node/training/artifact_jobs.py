@@ -1,4 +1,4 @@
-"""Jobs that make one artifact: synthetic rows as JSON lines, a checkpoint in another number format, INT8 weights.
+"""Jobs that make one artifact: synthetic rows as JSON lines, a checkpoint in another number format.
 
 Each writes the attempt's `output/` and tells it as a checkpoint frame. Not here: training, evaluation.
 Invariant: the output appears as a whole; the same spec and inputs give the same bytes.
@@ -16,9 +16,8 @@ import torch
 from gpu_node.data.families.registry import families_load, problem_draw
 from gpu_node.data.synthetic import is_forbidden, solve
 from gpu_node.model.checkpoint import folder_replace, load_checkpoint, save_checkpoint
-from gpu_node.model.quantize import quantize_state
 from gpu_node.model.transformer import Transformer
-from gpu_node.protocol.job_spec import DataSpec, ExportSpec, GenerateSpec, QuantizeSpec
+from gpu_node.protocol.job_spec import DataSpec, ExportSpec, GenerateSpec
 from gpu_node.training.attempt_folder import AttemptFolder
 from gpu_node.training.folder_manifest import manifest_of
 from gpu_node.training.job_errors import JobRefused
@@ -28,8 +27,9 @@ from gpu_node.training.job_rows import families_check
 
 REPORT_ROWS = 100  # a frame each so many rows
 ROWS_FILE = "rows.jsonl"
+CARD_FILE = "model_card.json"
 # Beside the weights: what whoever loads the folder needs too.
-TEXT_FILES = ("tokenizer.json", "tokenizer_config.json", "verifier.json", "model_card.json")
+TEXT_FILES = ("tokenizer.json", "tokenizer_config.json", "verifier.json", CARD_FILE)
 
 
 def generate_job(attempt: AttemptFolder, spec: GenerateSpec, log: JobLog) -> None:
@@ -73,22 +73,14 @@ def _problem_row(spec: DataSpec, seed: int) -> dict[str, object] | None:
 
 
 def export_job(attempt: AttemptFolder, spec: ExportSpec, log: JobLog) -> None:
-    source, model = _model_load(attempt, log)
+    source, model = model_load(attempt, log)
     dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16}[spec.dtype]
-    save_checkpoint(attempt.output, model, dtype=dtype, tokenizer_files=_texts(source))
+    save_checkpoint(attempt.output, model, dtype=dtype, tokenizer_files=texts_beside(source))
     artifact_tell(attempt, log, step=1)
 
 
-def quantize_job(attempt: AttemptFolder, _spec: QuantizeSpec, log: JobLog) -> None:
-    source, model = _model_load(attempt, log)
-    weights, error = quantize_state(model.state_dict())
-    log.write("metric", step=1, values={"relative_error": error})
-    save_checkpoint(attempt.output, model, weights=weights, tokenizer_files=_texts(source))
-    artifact_tell(attempt, log, step=1)
-
-
-def _model_load(attempt: AttemptFolder, log: JobLog) -> tuple[Path, Transformer]:
-    log.write("job.started", step=0, num_steps=1, world_size=1, device="cpu")
+def model_load(attempt: AttemptFolder, log: JobLog, *, num_steps: int = 1) -> tuple[Path, Transformer]:
+    log.write("job.started", step=0, num_steps=num_steps, world_size=1, device="cpu")
     source = input_required(attempt, "model")
     try:
         return source, load_checkpoint(source)[0]
@@ -96,7 +88,7 @@ def _model_load(attempt: AttemptFolder, log: JobLog) -> tuple[Path, Transformer]
         raise JobRefused("bad_input", f"the model is no checkpoint of ours: {error}") from error
 
 
-def _texts(folder: Path) -> dict[str, str]:
+def texts_beside(folder: Path) -> dict[str, str]:
     return {name: (folder / name).read_text(encoding="utf-8") for name in TEXT_FILES if (folder / name).exists()}
 
 

@@ -64,7 +64,7 @@ def _run(attempt: AttemptFolder, log: JobLog) -> None:
 
             export_job(attempt, spec, log)
         case QuantizeSpec():
-            from gpu_node.training.artifact_jobs import quantize_job
+            from gpu_node.training.quantize_job import quantize_job
 
             quantize_job(attempt, spec, log)
         case ImportSpec():

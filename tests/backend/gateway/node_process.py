@@ -43,14 +43,22 @@ class NodeProcess:
     """Starts on a free port first, then always on that one, with its state folder kept."""
 
     def __init__(
-        self, folder: Path, *, name: str = "local", model: str = MODEL, script: dict[str, Any] = SCRIPT
+        self,
+        folder: Path,
+        *,
+        name: str = "local",
+        model: str = MODEL,
+        script: dict[str, Any] = SCRIPT,
+        source: list[str] | None = None,
     ) -> None:
+        """`source` stands for the script where a node shall serve a checkpoint."""
         self.name = name
         self.model = model
         self.folder = folder
         self.port = 0
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "script.json").write_text(json.dumps(script))
+        self._source = source or ["--script", str(folder / "script.json")]
         self._process: subprocess.Popen[str] | None = None
 
     @property
@@ -62,7 +70,7 @@ class NodeProcess:
         return {"name": self.name, "url": self.url, "secret": SECRET}
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "gpu_node", "serve", "--script", str(self.folder / "script.json")]
+        command = [sys.executable, "-m", "gpu_node", "serve", *self._source]
         command += ["--model-name", self.model, "--name", self.name, "--port", str(self.port), "--host", "127.0.0.1"]
         command += ["--state-dir", str(self.folder / "state"), "--secret-env", "SVEND_NODE_SECRET"]
         log = (self.folder / "node.log").open("a")
