@@ -15,7 +15,7 @@ from backend.core.artifacts import manifest_keep, piece_store, pieces_lacking, s
 from backend.core.errors import ApplicationError, NotFound
 from backend.jobs.job_json import time_json
 from backend.jobs.models import ENDED_STATUSES, DataFile, Job, Schedule
-from gpu_node.protocol.data_rows import SHAPES, BadLine, line_read
+from gpu_node.protocol.data_rows import SHAPES, BadLine, line_read, row_of
 from gpu_node.protocol.manifest import Manifest
 
 FILES_MAX = 1_000
@@ -68,6 +68,7 @@ def _rows(manifest: Manifest, name: str) -> Rows:
             continue
         try:
             record = line_read(line)
+            row_of(record)
         except BadLine as error:
             message = f"{name}, line {number}: {error}. {error.cure[:1].upper()}{error.cure[1:]}."
             raise ApplicationError(message, code="bad_data", param="manifest") from error

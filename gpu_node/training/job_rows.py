@@ -1,8 +1,7 @@
 """A job's training rows: drawn from our problem families, or read from a file of JSON lines, in the chat format.
 
-A line is an object with `question` and `answer` (optionally `thought`), with `messages` (the assistant's turns are
-learnt), or with `text` (learnt whole). For a verifier each row also says `is_right`; rows of families get it by
-construction: half of them have a digit of the question changed, so that what was done no longer answers it.
+A line is a row of gpu_node/protocol/data_rows.py. For a verifier each row also says `is_right`; rows of families get it
+by construction: half of them have a digit of the question changed, so that what was done no longer answers it.
 The same DataSpec gives the same rows on every node. No torch. Not here: batches (gpu_node/data/packing.py).
 """
 
@@ -13,16 +12,16 @@ import random
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from tokenizers import Tokenizer
 
 from gpu_node import data
-from gpu_node.data.chat_format import TrainedCall, render_dialogue, render_example, render_text, special_ids
+from gpu_node.data.chat_format import special_ids
 from gpu_node.data.families.registry import families_load
 from gpu_node.data.packing import Row, RowPool, pool_build
+from gpu_node.data.row_tokens import TaughtRow, row_tokens
 from gpu_node.data.synthetic import examples
-from gpu_node.protocol.data_rows import BadLine, line_read, text_of
+from gpu_node.protocol.data_rows import BadLine, PreferenceRow, StepRow, TextRow, line_read, row_of
 from gpu_node.protocol.job_spec import DataSpec, Objective
 from gpu_node.training.job_errors import JobRefused, bad_data
 
@@ -129,57 +128,28 @@ def _rows_of_file(path: Path, spec: DataSpec, tokenizer: Tokenizer, objective: O
             if not line.strip():
                 continue
             place = f"{path.name}, line {number}"
-            record = _record(line, place)
-            ids, weights = _rendered(record, tokenizer, place)
+            row = _row(line, place)
+            ids, weights = row_tokens(tokenizer, row)
             if len(ids) > spec.row_tokens_max:
                 cure = "shorten the row, or raise data.row_tokens_max"
                 raise bad_data(f"{place}: {len(ids)} tokens, but data.row_tokens_max is {spec.row_tokens_max}", cure)
             if objective == "verifier":
-                if not isinstance(record.get("is_right"), bool):
+                is_right = None if isinstance(row, TextRow) else row.is_right
+                if is_right is None:
                     raise bad_data(
                         f"{place}: no `is_right`", "a verifier learns from rows that say is_right: true/false"
                     )
-                yield judged_row(ids, is_right=record["is_right"], group=path.name)
+                yield judged_row(ids, is_right=is_right, group=path.name)
             else:
                 yield Row(ids=ids, weights=weights, group=path.name)
 
 
-def _record(line: bytes, place: str) -> dict[str, Any]:
+def _row(line: bytes, place: str) -> TaughtRow:
     try:
-        return line_read(line)
+        row = row_of(line_read(line))
     except BadLine as error:
         raise bad_data(f"{place}: {error}", error.cure) from error
-
-
-def _rendered(record: dict[str, Any], tokenizer: Tokenizer, place: str) -> tuple[list[int], list[float]]:
-    if "messages" in record:
-        try:
-            return render_dialogue(tokenizer, record["messages"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise bad_data(f"{place}: bad messages: {error}", "each message needs role and content") from error
-    if "text" in record:
-        return render_text(tokenizer, _text(record, "text", place))
-    return render_example(
-        tokenizer,
-        question=_text(record, "question", place),
-        thought=_text(record, "thought", place) if record.get("thought") else "",
-        calls=_calls(record, place),
-        conclusion=_text(record, "conclusion", place) if record.get("conclusion") else "",
-        answer=_text(record, "answer", place),
-    )
-
-
-def _calls(record: dict[str, Any], place: str) -> list[TrainedCall]:
-    """Tool calls with their results, as a `generate` job writes them."""
-    try:
-        return [TrainedCall(call["name"], call["arguments"], call["result"]) for call in record.get("calls", [])]
-    except (KeyError, TypeError) as error:
-        cure = "each call needs name, arguments (JSON text) and result"
-        raise bad_data(f"{place}: bad calls: {error!r}", cure) from error
-
-
-def _text(record: dict[str, Any], name: str, place: str) -> str:
-    try:
-        return text_of(record, name)
-    except BadLine as error:
-        raise bad_data(f"{place}: {error}", error.cure) from error
+    if isinstance(row, PreferenceRow | StepRow):
+        found = "a pair of answers" if isinstance(row, PreferenceRow) else "a solution with labelled steps"
+        raise bad_data(f"{place}: {found}", "this objective learns from questions with answers, messages or text")
+    return row

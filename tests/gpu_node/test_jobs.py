@@ -218,7 +218,10 @@ def test_an_input_with_a_flipped_byte_is_refused(node: JobNode, store: Artifacts
         ('{"question": "x", "answer": ', "rows.jsonl, line 3: no JSON"),
         ({"question": "x", "reply": "y"}, "rows.jsonl, line 3: no column 'answer' (has ['question', 'reply'])"),
         ({"question": "x " * 200, "answer": "y"}, "tokens, but data.row_tokens_max is 64"),
-        ({"messages": [{"role": "god", "content": "let there be"}]}, "rows.jsonl, line 3: bad messages: role 'god'"),
+        (
+            {"messages": [{"role": "god", "content": "let there be"}]},
+            "rows.jsonl, line 3: bad messages: 0.role: Input should be 'system'",
+        ),
     ],
 )
 def test_bad_data_is_named_by_file_and_line(
