@@ -9,6 +9,7 @@ USAGE = """usage: python -m gpu_node COMMAND [options]
   evaluate  measure a checkpoint
   import    bring in a model that somebody else trained
   plan      the memory that a training or a served model needs
+  data      look at data sets, and mix them into files for training
 
 python -m gpu_node COMMAND --help says more."""
 
@@ -36,6 +37,10 @@ def main(arguments: list[str]) -> int:
             from gpu_node.training.plan_command import plan_command
 
             return plan_command(rest)
+        case "data":
+            from gpu_node.data.mixing.command import data_command
+
+            return data_command(rest)
         case "-h" | "--help" | "help":
             print(USAGE)
             return 0

@@ -24,6 +24,8 @@ IMPORTED_ONLY_BY = {
     "boto3": ("backend/core/artifacts_s3.py",),
     "cryptography": ("backend/nodes/secret_box.py",),
     "stripe": ("backend/billing/stripe_client.py",),
+    "datasets": ("gpu_node/data/mixing/sources.py",),
+    "datasketch": ("gpu_node/data/mixing/duplicates.py",),
     "vllm": (),
     "pickle": (),
     "transformers": (),
