@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from gpu_node.protocol.data_rows import SHAPES, BadLine
+from gpu_node.protocol.data_rows import SHAPES, BadLine, row_of
 
 LayoutName = Literal[
     "openmathinstruct",
@@ -125,6 +125,15 @@ def columns_check(layout: LayoutName, record: Record) -> None:
     if not any(all(name in record for name in form.columns) for form in forms):
         wanted = " or ".join(", ".join(form.columns) for form in forms)
         raise BadLine(f"no {layout} row: it has {sorted(record)}, not {wanted}", "name the file's own layout")
+
+
+def row_check(layout: LayoutName, record: dict[str, Any]) -> None:
+    """What can be said of a row without its adapter: ours are read whole, of others' the columns are looked at.
+    Raises BadLine."""
+    if layout == "rows":
+        row_of(record)
+    else:
+        columns_check(layout, record)
 
 
 def layouts_listed() -> str:

@@ -1,5 +1,7 @@
 """Every public layout is told by its columns and becomes one of our rows; what is no such row says why."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -149,3 +151,14 @@ def test_an_unknown_layout_lists_what_was_seen_and_what_is_known() -> None:
     assert "metamath (query, response)" in str(refused.value)
     with pytest.raises(BadLine, match="no gsm8k row: it has"):
         row_adapt("gsm8k", {"frage": "?"})
+
+
+def test_the_pages_example_rows_are_what_their_headings_say() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^### `(\w+)`\n.*?^```json\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert {name for name, _ in shown} == set(LAYOUT_NAMES)
+    for name, rows in shown:
+        for line in rows.splitlines():
+            record = line_read(line.encode())
+            assert layout_tell(record).name == name
+            row_adapt(name, record)

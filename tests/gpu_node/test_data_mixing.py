@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -15,7 +16,10 @@ from gpu_node.data.mixing.command import data_command
 from gpu_node.data.mixing.mixture import Mixture, MixtureSpec, Removed
 from gpu_node.data.mixing.sources import Source, SourceReader, SourceRefused, records_of, source_parse
 from gpu_node.protocol.data_rows import ProblemRow, line_read, row_of
+from tests.deploy.pages import ROOT, blocks_of
 from tests.gpu_node.layout_rows import ROWS
+
+THIS_FILE = "tests/gpu_node/test_data_mixing.py"
 
 MEASURED = "A gardener plants nine rows of twelve tulips and then digs up every fourth tulip again"
 
@@ -240,6 +244,26 @@ def test_a_build_that_was_stopped_goes_on_to_the_same_bytes(tmp_path: Path, caps
     code, _, told = run(capsys, *arguments, "--seed", 2)
     assert code == 1
     assert "holds another mixture" in told
+
+
+def test_the_pages_commands_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    datasets = pytest.importorskip("datasets", reason="the extra `data` is not installed")
+    monkeypatch.chdir(tmp_path)
+    for name in ("train.jsonl.gz", "dev.jsonl", "a.jsonl", "b.jsonl"):
+        written(Path(name), problems(name, 4))
+    datasets.disable_progress_bars()
+    datasets.Dataset.from_list(problems("more", 4)).to_parquet("more.parquet")
+    blocks = [block.body for block in blocks_of(ROOT / "docs" / "data.md") if block.mark == f"run by: {THIS_FILE}"]
+    commands = [line for body in blocks for line in body.splitlines()]
+    assert len(commands) == 4
+    for command in commands:
+        words = shlex.split(command)
+        assert words[:4] == ["python", "-m", "gpu_node", "data"]
+        code, said, _ = run(capsys, *words[4:])
+        assert code == 0
+        assert said
 
 
 @pytest.mark.parametrize(

@@ -24,12 +24,13 @@ describe("what a launch begins with", () => {
       data: { source: "file", file: "ab12", num_rows: 40 },
     }));
   it("asks for families only where rows come from them, and never for a file's hash", () => {
-    const fields = ["data.source", "data.file", "data.families", "seed"].map(
+    const fields = ["data.source", "data.file", "data.files", "data.families", "seed"].map(
       (path) => ({ path }) as FormField,
     );
     const asked = (source: string) => fieldsAsked(fields, { "data.source": source }).map(({ path }) => path);
     expect(asked("families")).toEqual(["data.source", "data.families", "seed"]);
     expect(asked("file")).toEqual(["data.source", "seed"]);
+    expect(asked("mixture")).toEqual(["data.source", "data.files", "seed"]);
   });
   it("is an evaluation of the checkpoint that the address names", () =>
     expect(specFirst({ model: "job_sample:50" }, "evaluate", schema, null)).toEqual({

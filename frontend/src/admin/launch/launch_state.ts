@@ -41,14 +41,17 @@ export function fieldsOrdered(kind: JobKind, fields: FormField[]): FormField[] {
 export const isImportant = (kind: JobKind, field: FormField): boolean =>
   IMPORTANT[kind].includes(field.path) || field.isRequired;
 
-const OF_FAMILIES = ["data.families", "data.seed_start"];
+/** What means nothing where rows come from the key; a file has a choice of its own, beside the fields. */
+const NOT_ASKED: Record<string, string[]> = {
+  families: ["data.file", "data.files", "data.layout"],
+  file: ["data.file", "data.files", "data.families", "data.seed_start"],
+  mixture: ["data.file", "data.families"],
+};
 
-/** Fields that mean something beside the others: rows come from the families or from a file, which has its own choice. */
+/** Fields that mean something beside the others. */
 export function fieldsAsked(fields: FormField[], values: FormValues): FormField[] {
-  const isOfFile = values["data.source"] === "file";
-  return fields.filter(
-    (field) => field.path !== "data.file" && !(isOfFile && OF_FAMILIES.includes(field.path)),
-  );
+  const hidden = NOT_ASKED[String(values["data.source"])] ?? NOT_ASKED.families;
+  return fields.filter((field) => !hidden.includes(field.path));
 }
 
 export interface LaunchSearch {
