@@ -67,6 +67,9 @@ def test_parquet_and_a_hubs_set_are_streamed(tmp_path: Path) -> None:
     assert placed[1].place.endswith(", row 2")
     with pytest.raises(SourceRefused, match="cannot be streamed"):
         list(SourceReader(Source(name=f"hub:{tmp_path}", split="exam")).rows())
+    (tmp_path / "broken.parquet").write_bytes(b"PAR0")
+    with pytest.raises(SourceRefused, match="broken.parquet cannot be streamed"):
+        list(SourceReader(Source(name=str(tmp_path / "broken.parquet"))).rows())
 
 
 def test_without_the_package_a_hubs_set_names_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,7 +97,7 @@ class Generation:
         self._claim()
         self.budget = Budget(settings.budget_nano_usd, spent_nano_usd=journal.spent_nano_usd)
         self._accepted = ExactDuplicates()
-        for entry in journal.answered:
+        for entry in journal.answers():
             if entry.is_accepted and entry.row is not None:
                 self._accepted.earlier(_words(entry.row), entry.key)
         self._failed_in_a_row = 0
@@ -106,10 +106,9 @@ class Generation:
 
     def _claim(self) -> None:
         wanted = Began(settings=self._settings.fingerprint())
-        first = next(iter(self._journal.entries), None)
-        if first is None:
+        if self._journal.began is None:
             self._journal.append(wanted)
-        elif first != wanted:
+        elif self._journal.began != wanted:
             raise OtherSettings(
                 f"{self._journal.folder} holds another generation (endpoint, model, prompt, prices, temperature or "
                 "length differ): name another --out"
@@ -117,9 +116,8 @@ class Generation:
 
     async def run(self, seeds: Sequence[Seed]) -> Outcome:
         """Raises EndpointUnusable, ToolsUnavailable; what was answered until then is kept and written."""
-        done = {entry.key for entry in self._journal.answered}
         questions = [Question(seed, sample) for sample in range(self._settings.num_samples) for seed in seeds]
-        left = [question for question in questions if question.key not in done]
+        left = [question for question in questions if question.key not in self._journal.answered]
         waiting = iter(left)
         try:
             async with asyncio.TaskGroup() as group:
@@ -132,21 +130,16 @@ class Generation:
         return self._outcome(questions)
 
     def _outcome(self, questions: Sequence[Question]) -> Outcome:
-        answered = self._journal.answered
-        keys = {entry.key for entry in answered}
-        failed = {entry.key for entry in self._journal.entries if isinstance(entry, Failed)} - keys
-        outcome = Outcome(
-            num_accepted=sum(entry.is_accepted for entry in answered),
-            num_rejected=sum(not entry.is_accepted for entry in answered),
-            num_failed=len(failed),
-            num_left=sum(question.key not in keys | failed for question in questions),
+        journal = self._journal
+        return Outcome(
+            num_accepted=journal.num_accepted,
+            num_rejected=len(journal.answered) - journal.num_accepted,
+            num_failed=len(journal.failed),
+            num_left=sum(question.key not in journal.answered | journal.failed for question in questions),
             spent_nano_usd=self.budget.spent_nano_usd,
             stopped_by=self._stopped_by,
+            reasons=dict(journal.reasons),
         )
-        for entry in answered:
-            reason = entry.reason.partition(":")[0].partition(" '")[0]
-            outcome.reasons[reason] = outcome.reasons.get(reason, 0) + 1
-        return outcome
 
     async def _work(self, waiting: Iterator[Question]) -> None:
         for question in waiting:

@@ -16,7 +16,7 @@ from gpu_node.protocol.data_rows import BadLine
 
 GRAM_WORDS = 13
 GRAM_WORDS_MIN = 8
-GRAMS_MAX = 50_000_000  # of all measured sets: some GB of memory
+GRAMS_MAX = 5_000_000  # of all measured sets together: they are held in memory
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """Rows that say what another said already: the same words, or nearly the same.
 
-Exact: a 128-bit hash of the normalised words, 16 bytes a row. Near: MinHash of word shingles in banded buckets
-(`datasketch`, the optional extra `data`), about 1.5 kB a row. Sources: Broder 1997; Lee et al. 2022 (arXiv 2107.06499),
-whose 5-word shingles and threshold of 0.8 are the defaults. Not here: what is done with a duplicate.
+Exact: a 128-bit hash of the normalised words, and where they stood. Near: MinHash of word shingles in banded buckets
+(`datasketch`, the optional extra `data`); tests/benchmarks/bench_data.py measures its memory. Sources: Broder 1997;
+Lee et al. 2022 (arXiv 2107.06499), whose 5-word shingles and threshold of 0.8 are the defaults.
+Not here: what is done with a duplicate.
 """
 
 import hashlib

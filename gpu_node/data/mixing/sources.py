@@ -148,7 +148,7 @@ def _layout_told(record: dict[str, Any], file: str) -> LayoutName:
 def _files(source: Source) -> Iterator[tuple[str, Records]]:
     if source.name.startswith(HUB):
         name = source.name.removeprefix(HUB)
-        yield name, _records_of_hub(name, source)
+        yield name, _streamed(name, name, source.config, split=source.split)
         return
     for path in files_of(Path(source.name)):
         yield path.name, records_of(path)
@@ -170,9 +170,7 @@ def records_of(path: Path) -> Records:
     """(place, the record or why it is none). Raises SourceRefused for a file that cannot be read at all."""
     suffix = next((suffix for suffix in SUFFIXES if path.name.endswith(suffix)), ".jsonl")
     if suffix == ".parquet":
-        yield from _numbered(
-            path.name, _datasets().load_dataset("parquet", data_files=str(path), streaming=True)["train"]
-        )
+        yield from _streamed(path.name, "parquet", data_files=str(path), split="train")
         return
     try:
         with closing(_opened(path)) as file:
@@ -218,13 +216,12 @@ def _records_of_list(path: Path, file: IO[bytes]) -> Records:
     yield from _numbered(path.name, lists[0])
 
 
-def _records_of_hub(name: str, source: Source) -> Records:
+def _streamed(name: str, *place: str | None, **options: str) -> Records:
     datasets = _datasets()
     try:
-        rows = datasets.load_dataset(name, source.config, split=source.split, streaming=True)
-        yield from _numbered(name, rows)
+        yield from _numbered(name, datasets.load_dataset(*place, streaming=True, **options))
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
-        raise SourceRefused(f"the data set {name!r} cannot be streamed: {error}") from error
+        raise SourceRefused(f"{name} cannot be streamed: {error}") from error
 
 
 def _numbered(name: str, rows: Iterable[Any]) -> Records:
