@@ -2,8 +2,9 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,11 +63,14 @@ class FarEnd:
         return JSONResponse(message.model_dump(mode="json"))
 
 
+def _server(far_end: FarEnd) -> QuietServer:
+    app = Starlette(routes=[Route("/v1/messages", far_end.messages, methods=["POST"])])
+    return QuietServer(uvicorn.Config(app, log_level="warning"))
+
+
 @asynccontextmanager
 async def far_end_served(far_end: FarEnd) -> AsyncIterator[str]:
-    listener = socket.create_server(("127.0.0.1", 0))
-    app = Starlette(routes=[Route("/v1/messages", far_end.messages, methods=["POST"])])
-    server = QuietServer(uvicorn.Config(app, log_level="warning"))
+    listener, server = socket.create_server(("127.0.0.1", 0)), _server(far_end)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:
         await asyncio.sleep(0.01)
@@ -75,3 +79,16 @@ async def far_end_served(far_end: FarEnd) -> AsyncIterator[str]:
     finally:
         server.should_exit = True
         await serving
+
+
+@contextmanager
+def far_end_in_a_thread(far_end: FarEnd) -> Iterator[str]:
+    """For a command that runs a loop of its own."""
+    listener, server = socket.create_server(("127.0.0.1", 0)), _server(far_end)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"  # the socket listens already: who comes early waits
+    finally:
+        server.should_exit = True
+        thread.join()

@@ -56,6 +56,7 @@ def test_files_of_each_kind_give_the_same_rows(tmp_path: Path) -> None:
     assert len(list(SourceReader(Source(name=str(tmp_path))).rows())) == 15
 
 
+@pytest.mark.extra  # `datasets` takes seconds to import
 def test_parquet_and_a_hubs_set_are_streamed(tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets", reason="the extra `data` is not installed")
     rows = problems("a", 5)
@@ -249,6 +250,7 @@ def test_a_build_that_was_stopped_goes_on_to_the_same_bytes(tmp_path: Path, caps
     assert "holds another mixture" in told
 
 
+@pytest.mark.extra  # `datasets` takes seconds to import
 def test_the_pages_commands_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

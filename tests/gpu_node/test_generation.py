@@ -2,10 +2,7 @@
 
 import asyncio
 import json
-import os
 import random
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gpu_node.__main__ import main
 from gpu_node.data.generation.budget import Price, dollars_of, nano_usd_of
 from gpu_node.data.generation.checks import reply_check
 from gpu_node.data.generation.command import generate_command
@@ -33,7 +31,7 @@ from gpu_node.protocol.data_rows import ProblemRow, line_read, row_of
 from gpu_node.protocol.node import LoadedModel
 from gpu_node.server.node import Node, node_build
 from gpu_node.tools.executor import ToolExecutor
-from tests.gpu_node.anthropic_far_end import KEY, FarEnd, error, far_end_served
+from tests.gpu_node.anthropic_far_end import KEY, FarEnd, error, far_end_in_a_thread, far_end_served
 from tests.gpu_node.layout_rows import ROWS
 from tests.gpu_node.scripted_node import MODEL, TableTools, orchestrator_of, served
 
@@ -122,21 +120,19 @@ async def test_our_own_api_gives_checked_rows_and_is_asked_once(node: tuple[str,
     assert "answers '111', not '110'" in [row["reason"] for row in rejected]
 
 
-async def test_the_command_says_what_became_of_the_seeds(tmp_path: Path) -> None:
+def test_the_command_says_what_became_of_the_seeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     seeds = tmp_path / "seeds.jsonl"
     seeds.write_text("".join(json.dumps({"question": seed.question, "answer": seed.answer}) + "\n" for seed in sums(3)))
     far_end = FarEnd(answer=lambda asked: "Hm." if "2 + 2" in asked else f"Answer: **{2 * int(asked.split()[2])}**")
-    async with far_end_served(far_end) as url:
-        command = [sys.executable, "-m", "gpu_node", "generate", "--provider", "anthropic", "--endpoint", url]
-        command += ["--model", "claude", "--seeds", str(seeds), "--out", str(tmp_path / "out"), "--budget", "1"]
-        command += ["--prompt-price", "3", "--completion-price", "15", "--key-variable", "TEST_KEY"]
-        process = await asyncio.create_subprocess_exec(
-            *command, env={**os.environ, "TEST_KEY": KEY}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        said, told = (output.decode() for output in await process.communicate())
-    assert process.returncode == 0, told
+    monkeypatch.setenv("TEST_KEY", KEY)
+    arguments = ["--provider", "anthropic", "--model", "claude", "--seeds", str(seeds), "--out", str(tmp_path / "out")]
+    arguments += ["--budget", "1", "--prompt-price", "3", "--completion-price", "15", "--key-variable", "TEST_KEY"]
+    with far_end_in_a_thread(far_end) as url:
+        assert main(["generate", "--endpoint", url, *arguments]) == 0
     spent = sum(PRICE.cost_nano_usd(prompt_tokens=20, completion_tokens=n) for n in (13, 13, 3))
-    lines = [line.split(" (")[0].strip() for line in said.splitlines()]
+    lines = [line.split(" (")[0].strip() for line in capsys.readouterr().out.splitlines()]
     assert lines[0] == "2 accepted"
     assert lines[1:] == [f"{dollars_of(spent)} of $1 spent", "2 equal by value", "1 no answer after"]
 

@@ -251,7 +251,8 @@ def test_a_file_in_a_known_layout_is_stored_and_held_by_the_jobs_that_mix_it(
     assert launcher("delete", f"/api/artifacts/{manifest.sha256}")[0] == 409
     launcher("post", f"/api/jobs/{job['id']}/cancel")
     assert launcher("delete", f"/api/artifacts/{manifest.sha256}")[0] == 204
-    code, refused = launcher("post", "/api/jobs", {"spec": TRAIN | {"data": rows}})
+    unknown = {"source": "mixture", "files": ["0" * 64]}
+    code, refused = launcher("post", "/api/jobs", {"spec": TRAIN | {"data": unknown}})
     assert (code, refused["error"]["param"]) == (400, "spec.data.files")
 
 

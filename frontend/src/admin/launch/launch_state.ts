@@ -42,15 +42,16 @@ export const isImportant = (kind: JobKind, field: FormField): boolean =>
   IMPORTANT[kind].includes(field.path) || field.isRequired;
 
 /** What means nothing where rows come from the key; a file has a choice of its own, beside the fields. */
+const NOT_ASKED_OF_FAMILIES = ["data.file", "data.files", "data.layout"];
 const NOT_ASKED: Record<string, string[]> = {
-  families: ["data.file", "data.files", "data.layout"],
+  families: NOT_ASKED_OF_FAMILIES,
   file: ["data.file", "data.files", "data.families", "data.seed_start"],
   mixture: ["data.file", "data.families"],
 };
 
 /** Fields that mean something beside the others. */
 export function fieldsAsked(fields: FormField[], values: FormValues): FormField[] {
-  const hidden = NOT_ASKED[String(values["data.source"])] ?? NOT_ASKED.families;
+  const hidden = NOT_ASKED[String(values["data.source"])] ?? NOT_ASKED_OF_FAMILIES;
   return fields.filter((field) => !hidden.includes(field.path));
 }
 
