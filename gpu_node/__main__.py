@@ -10,6 +10,8 @@ USAGE = """usage: python -m gpu_node COMMAND [options]
   import    bring in a model that somebody else trained
   plan      the memory that a training or a served model needs
   quantize  write a checkpoint in INT8 or INT4, and measure it
+  data      look at data sets, and mix them into files for training
+  generate  make training rows through a model's API
 
 python -m gpu_node COMMAND --help says more."""
 
@@ -41,6 +43,14 @@ def main(arguments: list[str]) -> int:
             from gpu_node.training.quantize_job import quantize_command
 
             return quantize_command(rest)
+        case "data":
+            from gpu_node.data.mixing.command import data_command
+
+            return data_command(rest)
+        case "generate":
+            from gpu_node.data.generation.command import generate_command
+
+            return generate_command(rest)
         case "-h" | "--help" | "help":
             print(USAGE)
             return 0

@@ -15,6 +15,7 @@ from backend.core.artifacts import manifest_keep, piece_store, pieces_lacking, s
 from backend.core.errors import ApplicationError, NotFound
 from backend.jobs.job_json import time_json
 from backend.jobs.models import ENDED_STATUSES, DataFile, Job, Schedule
+from gpu_node.protocol.data_layouts import layout_tell, row_check
 from gpu_node.protocol.data_rows import SHAPES, BadLine, line_read
 from gpu_node.protocol.manifest import Manifest
 
@@ -62,12 +63,14 @@ class Rows:
 
 def _rows(manifest: Manifest, name: str) -> Rows:
     """Raises ApplicationError naming the first line that does not parse."""
-    num, columns = 0, dict[str, None]()
+    num, columns, layout = 0, dict[str, None](), None
     for number, line in enumerate(_lines(manifest), start=1):
         if not line.strip():
             continue
         try:
             record = line_read(line)
+            layout = layout or layout_tell(record).name
+            row_check(layout, record)
         except BadLine as error:
             message = f"{name}, line {number}: {error}. {error.cure[:1].upper()}{error.cure[1:]}."
             raise ApplicationError(message, code="bad_data", param="manifest") from error
@@ -108,9 +111,10 @@ def data_file_delete(sha256: str) -> None:
     """Raises NotFound; ApplicationError while a job waits for it or runs on it, or a schedule names it."""
     if not DataFile.objects.filter(manifest_sha256=sha256).exists():
         raise NotFound(f"There is no file {sha256!r}.", code="file_not_found")
-    if Job.objects.filter(~Q(status__in=ENDED_STATUSES), spec__data__file=sha256).exists():
+    is_read = Q(spec__data__file=sha256) | Q(spec__data__files__icontains=sha256)
+    if Job.objects.filter(~Q(status__in=ENDED_STATUSES), is_read).exists():
         raise ApplicationError("A job needs this file: cancel it, or wait for its end.", code="file_in_use", status=409)
-    if schedule := Schedule.objects.filter(spec__data__file=sha256).first():
+    if schedule := Schedule.objects.filter(is_read).first():
         message = f"The schedule {schedule.name!r} trains on this file: delete the schedule first."
         raise ApplicationError(message, code="file_in_use", status=409)
     DataFile.objects.filter(manifest_sha256=sha256).delete()

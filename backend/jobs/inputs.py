@@ -38,11 +38,11 @@ def input_names(spec: JobSpec) -> dict[str, str]:
     """Role -> name."""
     names: dict[str, str | None] = {}
     if isinstance(spec, TrainSpec):
-        names = {"parent": spec.parent, "data": _file(spec.data)}
+        names = {"parent": spec.parent} | _files(spec.data)
     elif isinstance(spec, EvalSpec):
         names = {"model": spec.model, "verifier": spec.verifier, "data": spec.data.file}
     elif isinstance(spec, GenerateSpec):
-        names = {"data": _file(spec.data)}
+        names = {**_files(spec.data)}
     elif isinstance(spec, ExportSpec | QuantizeSpec):
         names = {"model": spec.model}
     elif isinstance(spec, ImportSpec):
@@ -50,12 +50,12 @@ def input_names(spec: JobSpec) -> dict[str, str]:
     return {role: name for role, name in names.items() if name is not None}
 
 
-def _file(data: DataSpec) -> str | None:
-    if data.source != "file":
-        return None
-    if data.file is None:
+def _files(data: DataSpec) -> dict[str, str | None]:
+    if data.source == "mixture":
+        return {f"data_{place}": name for place, (name, _) in enumerate(data.mixture)}
+    if data.source == "file" and data.file is None:
         raise InputMissing("The data comes from a file: name it in spec.data.file.", param="spec.data.file")
-    return data.file
+    return {"data": data.file} if data.source == "file" else {}
 
 
 def checkpoint_last(job_id: str) -> Checkpoint | None:
@@ -65,7 +65,7 @@ def checkpoint_last(job_id: str) -> Checkpoint | None:
 
 def input_manifest(role: str, name: str) -> Manifest:
     """Raises InputMissing."""
-    param = f"spec.{role}" if role != "data" else "spec.data.file"
+    param = "spec.data.files" if role.startswith("data_") else "spec.data.file" if role == "data" else f"spec.{role}"
     if found := _CHECKPOINT.fullmatch(name):
         steps = Checkpoint.objects.filter(COMMITTED, job_id=found[1], step=int(found[2]))
         checkpoint = steps.order_by("-attempt__epoch").first()

@@ -93,9 +93,9 @@ async def job_preview(*, data: dict[str, Any], objective: Objective, num_rows: i
     spec = spec_parse({"kind": "generate", "data": data})
     assert isinstance(spec, GenerateSpec)
     inputs = await service_call(inputs_of, spec)
-    file = await service_call(signed_for_reading, inputs["data"]) if "data" in inputs else None
+    files = [await service_call(signed_for_reading, manifest) for manifest in inputs.values()]
     node = (await service_call(_nodes, node_name))[0]
-    request = PreviewRequest(data=spec.data, objective=objective, file=file, num_rows=num_rows)
+    request = PreviewRequest(data=spec.data, objective=objective, files=files, num_rows=num_rows)
     preview = await _asked(node, request)
     return {**preview.model_dump(mode="json"), "node_name": node.name}
 

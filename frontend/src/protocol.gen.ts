@@ -117,8 +117,10 @@ export interface ClientToolCall {
 }
 
 export interface DataSpec {
-  source: "families" | "file";
+  source: "families" | "file" | "mixture";
   file: string | null;
+  files: string[];
+  layout: "openmathinstruct" | "metamath" | "gsm8k" | "math" | "codealpaca" | "cot_collection" | "camel" | "slimorca" | "sharegpt" | "glaive" | "message_parts" | "dpo" | "dpo_sharegpt" | "dpo_parts" | "kto" | "kto_messages" | "prm800k" | "math_shepherd" | "stepwise" | "processbench" | "rows" | null;
   families: string[];
   num_rows: number;
   seed_start: number;
@@ -129,6 +131,20 @@ export interface Device {
   kind: string;
   name: string;
   memory_bytes: number;
+}
+
+export interface EndpointSpec {
+  address: string;
+  provider: "openai" | "anthropic";
+  model: string;
+  prompt: string;
+  budget_nano_usd: number;
+  prompt_nano_usd_per_million: number;
+  completion_nano_usd_per_million: number;
+  num_samples: number;
+  num_concurrent: number;
+  temperature: number | null;
+  completion_tokens_max: number;
 }
 
 export interface Eval {
@@ -175,6 +191,7 @@ export interface Frame {
 export interface GenerateSpec {
   kind: "generate";
   data: DataSpec;
+  endpoint: EndpointSpec;
 }
 
 export interface ImportSpec {
@@ -321,7 +338,7 @@ export interface Preview {
 export interface PreviewRequest {
   data: DataSpec;
   objective: "pretrain" | "sft" | "verifier";
-  file: SignedManifest | null;
+  files: SignedManifest[];
   num_rows: number;
 }
 

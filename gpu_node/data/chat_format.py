@@ -14,6 +14,8 @@ from typing import Any, Literal, Protocol
 
 from tokenizers import AddedToken, Tokenizer
 
+from gpu_node.protocol.data_rows import RowMessage
+
 Role = Literal["system", "user", "assistant"]
 ROLES: tuple[Role, ...] = ("system", "user", "assistant")
 
@@ -235,12 +237,18 @@ def encode_prompt(
     prompt = list(ids.start)
     if not tools_allowed and not client_tools:
         prompt += _no_tools(tokenizer, ids)
-    for tool in client_tools:
-        described = {"name": tool.name, "description": tool.description, "parameters": dict(tool.parameters)}
-        prompt += _closed_turn(tokenizer, ids, "system", json.dumps(described))
+    prompt += _tool_turns(tokenizer, ids, client_tools)
     for message in messages:
         prompt += _encode_message(tokenizer, ids, message)
     return [*prompt, *ids.opening("assistant")]
+
+
+def _tool_turns(tokenizer: Tokenizer, ids: SpecialIds, tools: Sequence[ClientToolLike]) -> list[int]:
+    turns: list[int] = []
+    for tool in tools:
+        described = {"name": tool.name, "description": tool.description, "parameters": dict(tool.parameters)}
+        turns += _closed_turn(tokenizer, ids, "system", json.dumps(described))
+    return turns
 
 
 def _no_tools(tokenizer: Tokenizer, ids: SpecialIds) -> list[int]:
@@ -308,12 +316,14 @@ def _call_ids(tokenizer: Tokenizer, ids: SpecialIds, name: str, arguments: str) 
 
 @dataclass(frozen=True)
 class TrainedCall:
-    """One call of a training row. `is_faulty`: shown so that the repair can be learned, not learned itself."""
+    """One call of a training row, after its `thought`. `is_faulty`: shown so that the repair can be learned, not
+    learned itself."""
 
     name: str
     arguments: str
     result: str
     is_faulty: bool = False
+    thought: str = ""
 
 
 def render_example(
@@ -347,6 +357,8 @@ def render_example(
     if thought:
         add([ids.think, *encode_text(tokenizer, thought), ids.think_end], 1.0)
     for call in calls:
+        if call.thought:
+            add([ids.think, *encode_text(tokenizer, call.thought), ids.think_end], 1.0)
         call_ids = _call_ids(tokenizer, ids, call.name, call.arguments)
         add(call_ids, 0.0 if call.is_faulty else 1.0)
         add(encode_tool_result(tokenizer, call.result), 0.0)
@@ -374,25 +386,38 @@ def render_text(tokenizer: Tokenizer, text: str) -> tuple[list[int], list[float]
     return ids, [0.0] + [1.0] * (len(ids) - 1)
 
 
-def render_dialogue(tokenizer: Tokenizer, messages: Sequence[Mapping[str, str]]) -> tuple[list[int], list[float]]:
-    """A row of turns: the assistant's are learnt, a user's are read with QUESTION_WEIGHT, all others only read.
-
-    Raises ValueError, KeyError, TypeError: a message without role or content, an unknown role, no assistant's turn.
-    """
+def render_dialogue(
+    tokenizer: Tokenizer, messages: Sequence[RowMessage], *, tools: Sequence[ClientToolLike] = ()
+) -> tuple[list[int], list[float]]:
+    """A row of turns, as encode_prompt spells them: the assistant's words and calls are learnt, a user's are read with
+    QUESTION_WEIGHT, all others only read."""
     ids = special_ids(tokenizer)
-    row = list(ids.start)
+    row = [*ids.start, *_tool_turns(tokenizer, ids, tools)]
     weights = [0.0] * len(row)
-    text_weights = {"system": 0.0, "user": QUESTION_WEIGHT, "assistant": 1.0}
+
+    def add(new: Sequence[int], weight: float) -> None:
+        row.extend(new)
+        weights.extend([weight] * len(new))
+
     for message in messages:
-        role, content = message["role"], message["content"]
-        if role not in ROLES or not isinstance(content, str):
-            raise ValueError(f"role {role!r} with content of type {type(content).__name__}")
-        opening, text = _turn(tokenizer, ids, role, content)
-        row += [*opening, *text, ids.end, *ids.tail]
-        weights += [0.0] * len(opening) + [text_weights[role]] * len(text)
-        weights += [1.0 if role == "assistant" else 0.0] + [0.0] * len(ids.tail)
-    if not ids.turn_starts(row, "assistant"):
-        raise ValueError("no assistant's turn: nothing to learn")
+        if message.role == "tool":
+            add(encode_tool_result(tokenizer, message.content), 0.0)
+            continue
+        opening, text = _turn(tokenizer, ids, message.role, message.content)
+        add(opening, 0.0)
+        if message.role != "assistant":
+            add(text, QUESTION_WEIGHT if message.role == "user" else 0.0)
+            add([ids.end, *ids.tail], 0.0)
+            continue
+        if message.thought:
+            add([ids.think, *encode_text(tokenizer, message.thought), ids.think_end], 1.0)
+            text = encode_text(tokenizer, message.content)
+        add(text, 1.0)
+        for call in message.tool_calls:
+            add(_call_ids(tokenizer, ids, call.function.name, call.function.arguments), 1.0)
+        if not message.tool_calls:
+            add([ids.end], 1.0)
+            add(ids.tail, 0.0)
     return row, weights
 
 

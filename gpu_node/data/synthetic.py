@@ -70,6 +70,12 @@ def examples(
             yield row
 
 
+def family_drawn(names: Sequence[str], seed: int) -> str:
+    """The family of a seed's problem, by the families' weights."""
+    known = families_load()
+    return random.Random(f"row:{seed}").choices(names, [known[name].weight for name in names])[0]
+
+
 def row_of(tokenizer: Tokenizer, problem: Problem, rng: random.Random) -> Row | None:
     """The rendered row, or None where the problem is forbidden, too long, or its calls do not give its answer."""
     if is_forbidden(problem.question):

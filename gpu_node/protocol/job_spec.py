@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, TypeAdapter, model_validator
 
+from gpu_node.protocol.data_layouts import LayoutName
 from gpu_node.protocol.frames import PROTOCOL_VERSION, Wire
 from gpu_node.protocol.manifest import SignedManifest
 
@@ -31,20 +32,44 @@ EVAL_SAMPLES_MAX = 64  # answers to one problem
 Objective = Literal["pretrain", "sft", "verifier"]
 Optimizer = Literal["muon", "adamw", "adamw8bit"]
 WeightDtype = Literal["float32", "bfloat16"]
-# Where rows come from: problems of our own families, or a file in the store (an input named "data").
-DataSource = Literal["families", "file"]
+# Where rows come from: problems of our own families, a file in the store (an input named "data"), or several files
+# ("data_0", "data_1", …).
+DataSource = Literal["families", "file", "mixture"]
+# A file's manifest or a job's checkpoint, and its weight in a mixture after @.
+MixtureFile = Annotated[str, Field(max_length=160, pattern=r"^[^@\s]{1,128}(@\d{1,6}(\.\d{1,6})?)?$")]
+MIXTURE_FILES_MAX = 32
+PROMPT_NAME = r"^[a-z_]{1,40}$"
 
 
 class DataSpec(Wire):
-    """Training rows. `families`: `num_rows` problems from `seed_start` on; `file`: JSON lines with `question`,
-    `answer` (and optionally `thought`), or with `messages`."""
+    """Training rows. `families`: `num_rows` problems from `seed_start` on; `file`: rows in any layout that
+    data_layouts.py knows; `mixture`: several such files in shares, no row twice, in an order set by `seed_start`."""
 
-    source: DataSource = Field(default="families", description="Our own problem families, or an uploaded file")
+    source: DataSource = Field(default="families", description="Our own problem families, a file, or several files")
     file: str | None = Field(default=None, max_length=128, description="Its manifest's SHA-256, or `job_…:step`")
+    files: list[MixtureFile] = Field(
+        default=[], max_length=MIXTURE_FILES_MAX, description="Of a mixture; a file's weight may follow it: FILE@2"
+    )
+    layout: LayoutName | None = Field(default=None, description="Of the file's columns; none: told by its first row")
     families: list[str] = Field(default=[], max_length=200, description="Only these families; empty: all")
     num_rows: int = Field(default=2_000, ge=1, le=ROWS_MAX, description="Rows to draw, or lines to read of a file")
     seed_start: int = Field(default=10_000_000, ge=0, lt=HELD_OUT_SEED_FIRST, description="First seed of the rows")
     row_tokens_max: int = Field(default=512, ge=16, le=ROW_TOKENS_MAX, description="Longer rows are refused")
+
+    @model_validator(mode="after")
+    def _has_its_files(self) -> Self:
+        if self.source == "mixture" and not self.files:
+            raise ValueError("a mixture needs files: name each by its SHA-256 or `job_…:step` in data.files")
+        names = [name for name, _ in self.mixture]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"{twice[0]} is in the mixture twice: name it once, with a larger weight")
+        return self
+
+    @property
+    def mixture(self) -> list[tuple[str, float]]:
+        """(file, weight) in the order of the inputs "data_0", "data_1", …"""
+        split = (file.partition("@") for file in self.files)
+        return [(name, float(weight) if weight else 1.0) for name, _, weight in split]
 
 
 class TrainSpec(Wire):
@@ -166,11 +191,38 @@ class EvalSpec(Wire):
         return self
 
 
+class EndpointSpec(Wire):
+    """A model behind an API that answers the questions of the data. Its key is the node's own: it is sent to addresses
+    that the node's environment lists, and never stands in a spec. Prices are what the far end charges us."""
+
+    address: str = Field(default="", max_length=256, description="Such as https://host/v1; empty: our own families")
+    provider: Literal["openai", "anthropic"] = Field(default="openai", description="Whose API it speaks")
+    model: str = Field(default="", max_length=128, description="The model's name there")
+    prompt: str = Field(default="solve", pattern=PROMPT_NAME, description="The template: solve, code or ask")
+    budget_nano_usd: int = Field(default=0, ge=0, description="What may be spent, in nano-dollars")
+    prompt_nano_usd_per_million: int = Field(default=0, ge=0, description="Price of a million prompt tokens")
+    completion_nano_usd_per_million: int = Field(default=0, ge=0, description="Price of a million tokens of answers")
+    num_samples: int = Field(default=1, ge=1, le=64, description="Answers to each question")
+    num_concurrent: int = Field(default=8, ge=1, le=256, description="Requests at once")
+    temperature: float | None = Field(default=None, ge=0, le=2, description="None: the far end's own")
+    completion_tokens_max: int = Field(default=2048, ge=16, le=131_072, description="Of one answer")
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.address and not self.model:
+            raise ValueError("endpoint.model is missing: name the model at this address")
+        if self.address and not self.budget_nano_usd:
+            raise ValueError("endpoint.budget_nano_usd is 0, which buys nothing: name what may be spent")
+        return self
+
+
 class GenerateSpec(Wire):
-    """Draws synthetic problems with their checked calls into a JSON-lines artifact."""
+    """Makes training rows as a JSON-lines artifact: synthetic problems with their checked calls, or a model's checked
+    answers to questions, where an endpoint has an address."""
 
     kind: Literal["generate"] = "generate"
     data: DataSpec = DataSpec()
+    endpoint: EndpointSpec = EndpointSpec()
 
 
 class ExportSpec(Wire):
@@ -254,8 +306,8 @@ class Rendezvous(Wire):
 
 class JobOrder(Wire):
     """`inputs` by role: "parent" (checkpoint to start from), "resume" (this job's own last committed checkpoint),
-    "model", "verifier" (checkpoints to measure), "data" (a file of rows to learn or to be asked), "artifact" (a
-    foreign model)."""
+    "model", "verifier" (checkpoints to measure), "data" (a file of rows to learn or to be asked), "data_0", "data_1", …
+    (the files of a mixture), "artifact" (a foreign model)."""
 
     protocol_version: Literal[1] = PROTOCOL_VERSION
     spec: JobSpec

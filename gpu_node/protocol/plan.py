@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from gpu_node.protocol.frames import Wire
-from gpu_node.protocol.job_spec import DataSpec, JobSpec, Objective
+from gpu_node.protocol.job_spec import MIXTURE_FILES_MAX, DataSpec, JobSpec, Objective
 from gpu_node.protocol.manifest import SignedManifest
 
 PREVIEW_ROWS_MAX = 20
@@ -52,11 +52,11 @@ class Plan(Wire):
 
 
 class PreviewRequest(Wire):
-    """`file` holds the rows where data.source is "file"."""
+    """`files` hold the rows where data.source is "file" or "mixture"."""
 
     data: DataSpec
     objective: Objective = "sft"
-    file: SignedManifest | None = None
+    files: list[SignedManifest] = Field(default=[], max_length=MIXTURE_FILES_MAX)
     num_rows: int = Field(default=5, ge=1, le=PREVIEW_ROWS_MAX)
 
 

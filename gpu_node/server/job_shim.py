@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gpu_node.protocol.job_frames import Alert, JobCancelled, JobFailed, JobPaused, JobResumed, Log, LogLevel
-from gpu_node.protocol.job_spec import JobOrder, TrainSpec
+from gpu_node.protocol.job_spec import GenerateSpec, JobOrder, JobSpec, TrainSpec
 from gpu_node.server.gang_door import GangApart, gang_met
 from gpu_node.server.transfer import TransferFailed, WrongHash, fetch_through_outages, session_open
 from gpu_node.training.attempt_folder import AttemptFolder, Control, JobExit
@@ -48,6 +48,8 @@ PEER_WORDS = ("RendezvousTimeoutError", "RendezvousConnectionError", "DistNetwor
 
 # What a job's process sees of the environment: nothing that could be the node's secret.
 ENVIRONMENT = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
+# And the keys that a job may send to the addresses beside them: of a `generate` job alone.
+GENERATE_ENVIRONMENT = ("SVEND_GENERATE_ENDPOINTS",)
 ENVIRONMENT_PREFIXES = ("PIP_", "CUDA_", "NCCL_", "GLOO_", "OMP_", "MKL_", "TORCH_", "NVIDIA_", "LC_")
 
 
@@ -68,11 +70,10 @@ def main(arguments: list[str]) -> int:
 _SIGNALS: dict[int, Control] = {signal.SIGTERM: "stop", signal.SIGUSR1: "pause", signal.SIGUSR2: "run"}
 
 
-def job_environment(environment: Mapping[str, str]) -> dict[str, str]:
+def job_environment(environment: Mapping[str, str], spec: JobSpec) -> dict[str, str]:
+    named = ENVIRONMENT + (GENERATE_ENVIRONMENT if isinstance(spec, GenerateSpec) else ())
     return {
-        name: value
-        for name, value in environment.items()
-        if name in ENVIRONMENT or name.startswith(ENVIRONMENT_PREFIXES)
+        name: value for name, value in environment.items() if name in named or name.startswith(ENVIRONMENT_PREFIXES)
     }
 
 
@@ -181,7 +182,7 @@ class Shim:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env=job_environment(os.environ),
+            env=job_environment(os.environ, order.spec),
             preexec_fn=die_with_parent,
         )
         assert process.stdout is not None

@@ -23,7 +23,7 @@ from gpu_node.server.jobs_api import body_parse
 from gpu_node.server.node import Node
 from gpu_node.server.transfer import TransferFailed, WrongHash, fetch, session_open
 from gpu_node.training.job_errors import JobRefused
-from gpu_node.training.job_inputs import shipped_tokenizer_folder
+from gpu_node.training.job_inputs import MIXTURE_ROLE, rows_file, shipped_tokenizer_folder
 from gpu_node.training.job_rows import rows_make
 from gpu_node.training.memory_plan import plan_make
 
@@ -46,7 +46,7 @@ async def plan(request: Request) -> Response:
 async def preview(request: Request) -> Response:
     asked = await body_parse(request, PreviewRequest)
     with tempfile.TemporaryDirectory(prefix="svend-preview-") as name:
-        file = None if asked.file is None else await _file_fetch(asked, Path(name) / "data")
+        file = await _files_fetch(asked, Path(name))
         try:
             rows = await asyncio.to_thread(_rows, asked, file)
         except JobRefused as error:
@@ -55,21 +55,28 @@ async def preview(request: Request) -> Response:
     return JSONResponse(Preview(rows=rows).model_dump(mode="json"))
 
 
-async def _file_fetch(asked: PreviewRequest, folder: Path) -> Path:
-    assert asked.file is not None
-    manifest = asked.file.manifest
-    if len(manifest.files) != 1 or manifest.num_bytes > PREVIEW_FILE_BYTES_MAX:
-        raise RunRefused("bad_input", f"a preview reads one file of at most {PREVIEW_FILE_BYTES_MAX} bytes")
+async def _files_fetch(asked: PreviewRequest, folder: Path) -> Path | None:
+    """As a job's inputs lie: the one file, or the folder of a mixture's."""
+    wanted = {"families": 0, "file": 1, "mixture": len(asked.data.files)}[asked.data.source]
+    if len(asked.files) != wanted:
+        raise RunRefused("bad_input", f"data.source {asked.data.source!r} reads {wanted} files, not {len(asked.files)}")
+    if not wanted:
+        return None
+    if sum(file.manifest.num_bytes for file in asked.files) > PREVIEW_FILE_BYTES_MAX:
+        raise RunRefused("bad_input", f"a preview reads files of at most {PREVIEW_FILE_BYTES_MAX} bytes")
     try:
         async with session_open() as session:
-            await fetch(session, asked.file, folder)
+            for place, file in enumerate(asked.files):
+                await fetch(session, file, folder / f"{MIXTURE_ROLE}{place}")
     except (TransferFailed, WrongHash) as error:
         raise RunRefused("bad_input", str(error)) from error
-    return folder / manifest.files[0].path
+    return folder if asked.data.source == "mixture" else folder / f"{MIXTURE_ROLE}0"
 
 
 def _rows(asked: PreviewRequest, file: Path | None) -> list[PreviewRow]:
     tokenizer = tokenizer_load(shipped_tokenizer_folder())
+    if file is not None and asked.data.source == "file":
+        file = rows_file(file)
     drawn = rows_make(asked.data, objective=asked.objective, tokenizer=tokenizer, file=file)
     return [_shown(row, tokenizer) for row in islice(drawn, asked.num_rows)]
 

@@ -7,14 +7,13 @@ Invariant: the output appears as a whole; the same spec and inputs give the same
 from __future__ import annotations
 
 import json
-import random
 import shutil
 from pathlib import Path
 
 import torch
 
 from gpu_node.data.families.registry import families_load, problem_draw
-from gpu_node.data.synthetic import is_forbidden, solve
+from gpu_node.data.synthetic import family_drawn, is_forbidden, solve
 from gpu_node.model.checkpoint import folder_replace, load_checkpoint, save_checkpoint
 from gpu_node.model.transformer import Transformer
 from gpu_node.protocol.job_spec import DataSpec, ExportSpec, GenerateSpec
@@ -22,17 +21,17 @@ from gpu_node.training.attempt_folder import AttemptFolder
 from gpu_node.training.folder_manifest import manifest_of
 from gpu_node.training.job_errors import JobRefused
 from gpu_node.training.job_frames import JobLog
-from gpu_node.training.job_inputs import input_required
+from gpu_node.training.job_inputs import ROWS_FILE, input_required
 from gpu_node.training.job_rows import families_check
 
 REPORT_ROWS = 100  # a frame each so many rows
-ROWS_FILE = "rows.jsonl"
 CARD_FILE = "model_card.json"
 # Beside the weights: what whoever loads the folder needs too.
 TEXT_FILES = ("tokenizer.json", "tokenizer_config.json", "verifier.json", CARD_FILE)
 
 
 def generate_job(attempt: AttemptFolder, spec: GenerateSpec, log: JobLog) -> None:
+    """Without an endpoint: our own problems."""
     families_check(spec.data.families)
     log.write("job.started", step=0, num_steps=spec.data.num_rows, world_size=1, device="cpu")
     staging = attempt.path / "output.partial"
@@ -53,9 +52,7 @@ def generate_job(attempt: AttemptFolder, spec: GenerateSpec, log: JobLog) -> Non
 
 def _problem_row(spec: DataSpec, seed: int) -> dict[str, object] | None:
     """A row as a training file has it; None where the tools do not confirm the problem."""
-    known = families_load()
-    names = spec.families or list(known)
-    name = random.Random(f"row:{seed}").choices(names, [known[name].weight for name in names])[0]
+    name = family_drawn(spec.families or list(families_load()), seed)
     problem = problem_draw(name, seed)
     solved = None if is_forbidden(problem.question) else solve(problem)
     if solved is None:

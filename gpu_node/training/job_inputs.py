@@ -8,6 +8,8 @@ from pathlib import Path
 from gpu_node.training.attempt_folder import AttemptFolder
 from gpu_node.training.job_errors import JobRefused
 
+ROWS_FILE = "rows.jsonl"  # what a job that makes rows calls them
+MIXTURE_ROLE = "data_"
 SHIPPED_TOKENIZER = Path(__file__).resolve().parents[1] / "weights" / "svend-nano"
 
 
@@ -29,11 +31,22 @@ def input_required(attempt: AttemptFolder, role: str) -> Path:
 
 
 def data_file(attempt: AttemptFolder) -> Path:
-    """The one file of the input "data"."""
-    files = [path for path in sorted(input_required(attempt, "data").rglob("*")) if path.is_file()]
-    if len(files) != 1:
-        raise JobRefused("bad_input", f"the input 'data' has {len(files)} files, not one")
-    return files[0]
+    """The file of the input "data"; of a mixture the folder that holds "data_0", "data_1", …"""
+    roles = [role for role in attempt.order.inputs if role.startswith(MIXTURE_ROLE)]
+    if not roles:
+        return rows_file(input_required(attempt, "data"))
+    for role in roles:
+        input_required(attempt, role)
+    return attempt.inputs
+
+
+def rows_file(folder: Path) -> Path:
+    """An input's one file, or its rows.jsonl: what a `generate` job makes has a journal beside it."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    rows = [path for path in files if path.name == ROWS_FILE] if len(files) > 1 else files
+    if len(rows) != 1:
+        raise JobRefused("bad_input", f"the input {folder.name!r} has {len(files)} files, not one")
+    return rows[0]
 
 
 def shipped_tokenizer_folder() -> Path:

@@ -1,8 +1,8 @@
 """A job's training rows: drawn from our problem families, or read from a file of JSON lines, in the chat format.
 
-A line is an object with `question` and `answer` (optionally `thought`), with `messages` (the assistant's turns are
-learnt), or with `text` (learnt whole). For a verifier each row also says `is_right`; rows of families get it by
-construction: half of them have a digit of the question changed, so that what was done no longer answers it.
+A file's rows are in one of the layouts that gpu_node/protocol/data_layouts.py knows; a mixture is several such files.
+For a verifier each row also says `is_right`; rows of families get it by construction: half of them have a digit of the
+question changed, so that what was done no longer answers it.
 The same DataSpec gives the same rows on every node. No torch. Not here: batches (gpu_node/data/packing.py).
 """
 
@@ -13,18 +13,23 @@ import random
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from tokenizers import Tokenizer
 
 from gpu_node import data
-from gpu_node.data.chat_format import TrainedCall, render_dialogue, render_example, render_text, special_ids
+from gpu_node.data.adapters.registry import row_adapt
+from gpu_node.data.chat_format import special_ids
 from gpu_node.data.families.registry import families_load
+from gpu_node.data.mixing.mixture import Mixture, MixtureSpec
+from gpu_node.data.mixing.sources import Source, SourceRefused, records_of
 from gpu_node.data.packing import Row, RowPool, pool_build
+from gpu_node.data.row_tokens import TaughtRow, row_tokens
 from gpu_node.data.synthetic import examples
-from gpu_node.protocol.data_rows import BadLine, line_read, text_of
+from gpu_node.protocol.data_layouts import layout_tell
+from gpu_node.protocol.data_rows import BadLine, DataRow, PreferenceRow, StepRow, TextRow
 from gpu_node.protocol.job_spec import DataSpec, Objective
 from gpu_node.training.job_errors import JobRefused, bad_data
+from gpu_node.training.job_inputs import MIXTURE_ROLE, rows_file
 
 POOLS_KEPT = 8  # sets of drawn rows on a node: enough for what one operator tries, some MB each
 
@@ -52,9 +57,10 @@ def pool_make(
 
 
 def rows_make(spec: DataSpec, *, objective: Objective, tokenizer: Tokenizer, file: Path | None) -> Iterator[Row]:
-    if spec.source == "file":
+    """`file` is the data file, or of a mixture the folder of its inputs."""
+    if spec.source != "families":
         if file is None:
-            raise JobRefused("bad_input", "data.source is 'file', but the order has no input 'data'")
+            raise JobRefused("bad_input", f"data.source is {spec.source!r}, but the order has no input for it")
         drawn = _rows_of_file(file, spec, tokenizer, objective)
     else:
         drawn = _rows_of_families(spec, tokenizer)
@@ -124,62 +130,54 @@ def judged_row(ids: list[int], *, is_right: bool, group: str) -> Row:
 
 
 def _rows_of_file(path: Path, spec: DataSpec, tokenizer: Tokenizer, objective: Objective) -> Iterator[Row]:
-    with path.open("rb") as file:
-        for number, line in enumerate(islice(file, spec.num_rows), start=1):
-            if not line.strip():
-                continue
-            place = f"{path.name}, line {number}"
-            record = _record(line, place)
-            ids, weights = _rendered(record, tokenizer, place)
-            if len(ids) > spec.row_tokens_max:
-                cure = "shorten the row, or raise data.row_tokens_max"
-                raise bad_data(f"{place}: {len(ids)} tokens, but data.row_tokens_max is {spec.row_tokens_max}", cure)
-            if objective == "verifier":
-                if not isinstance(record.get("is_right"), bool):
-                    raise bad_data(
-                        f"{place}: no `is_right`", "a verifier learns from rows that say is_right: true/false"
-                    )
-                yield judged_row(ids, is_right=record["is_right"], group=path.name)
-            else:
-                yield Row(ids=ids, weights=weights, group=path.name)
+    placed = _placed(path, spec) if spec.source == "file" else _mixed(path, spec)
+    for place, whole in placed:
+        row = _taught(whole, place)
+        ids, weights = row_tokens(tokenizer, row)
+        if len(ids) > spec.row_tokens_max:
+            cure = "shorten the row, or raise data.row_tokens_max"
+            raise bad_data(f"{place}: {len(ids)} tokens, but data.row_tokens_max is {spec.row_tokens_max}", cure)
+        if objective == "verifier":
+            is_right = None if isinstance(row, TextRow) else row.is_right
+            if is_right is None:
+                raise bad_data(f"{place}: no `is_right`", "a verifier learns from rows that say is_right: true/false")
+            yield judged_row(ids, is_right=is_right, group=place.rpartition(",")[0])
+        else:
+            yield Row(ids=ids, weights=weights, group=place.rpartition(",")[0])
 
 
-def _record(line: bytes, place: str) -> dict[str, Any]:
+def _placed(path: Path, spec: DataSpec) -> Iterator[tuple[str, DataRow]]:
+    """(file and line, row). Every row must parse: a job that trains on most of a file is no job that was asked for."""
+    layout = spec.layout
     try:
-        return line_read(line)
-    except BadLine as error:
-        raise bad_data(f"{place}: {error}", error.cure) from error
+        for place, record in islice(records_of(path), spec.num_rows):
+            try:
+                if isinstance(record, BadLine):
+                    raise record
+                layout = layout or layout_tell(record).name
+                row = row_adapt(layout, record)
+            except BadLine as error:
+                raise bad_data(f"{place}: {error}", error.cure) from error
+            yield place, row
+    except SourceRefused as error:
+        raise bad_data(str(error), "name another file") from error
 
 
-def _rendered(record: dict[str, Any], tokenizer: Tokenizer, place: str) -> tuple[list[int], list[float]]:
-    if "messages" in record:
-        try:
-            return render_dialogue(tokenizer, record["messages"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise bad_data(f"{place}: bad messages: {error}", "each message needs role and content") from error
-    if "text" in record:
-        return render_text(tokenizer, _text(record, "text", place))
-    return render_example(
-        tokenizer,
-        question=_text(record, "question", place),
-        thought=_text(record, "thought", place) if record.get("thought") else "",
-        calls=_calls(record, place),
-        conclusion=_text(record, "conclusion", place) if record.get("conclusion") else "",
-        answer=_text(record, "answer", place),
-    )
-
-
-def _calls(record: dict[str, Any], place: str) -> list[TrainedCall]:
-    """Tool calls with their results, as a `generate` job writes them."""
+def _mixed(folder: Path, spec: DataSpec) -> Iterator[tuple[str, DataRow]]:
+    sources = [
+        Source(name=str(rows_file(folder / f"{MIXTURE_ROLE}{place}")), weight=weight, layout=spec.layout, refused_max=0)
+        for place, (_, weight) in enumerate(spec.mixture)
+    ]
     try:
-        return [TrainedCall(call["name"], call["arguments"], call["result"]) for call in record.get("calls", [])]
-    except (KeyError, TypeError) as error:
-        cure = "each call needs name, arguments (JSON text) and result"
-        raise bad_data(f"{place}: bad calls: {error!r}", cure) from error
+        mixture = Mixture(MixtureSpec(sources, seed=spec.seed_start))
+        for mixed in mixture.rows(num_rows=spec.num_rows):
+            yield mixed.place, mixed.row
+    except SourceRefused as error:
+        raise bad_data(str(error), "repair the file, or leave it out of data.files") from error
 
 
-def _text(record: dict[str, Any], name: str, place: str) -> str:
-    try:
-        return text_of(record, name)
-    except BadLine as error:
-        raise bad_data(f"{place}: {error}", error.cure) from error
+def _taught(row: DataRow, place: str) -> TaughtRow:
+    if isinstance(row, PreferenceRow | StepRow):
+        found = "a pair of answers" if isinstance(row, PreferenceRow) else "a solution with labelled steps"
+        raise bad_data(f"{place}: {found}", "this objective learns from questions with answers, messages or text")
+    return row

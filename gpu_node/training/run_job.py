@@ -55,6 +55,10 @@ def _run(attempt: AttemptFolder, log: JobLog) -> None:
             from gpu_node.training.evaluate_job import evaluate_job
 
             evaluate_job(attempt, spec, log)
+        case GenerateSpec() if spec.endpoint.address:
+            from gpu_node.training.generate_job import endpoint_job
+
+            endpoint_job(attempt, spec, log)
         case GenerateSpec():
             from gpu_node.training.artifact_jobs import generate_job
 

@@ -131,7 +131,7 @@ def _pool(attempt: AttemptFolder, spec: TrainSpec, tokenizer: Tokenizer, log: Jo
         spec.data,
         objective=spec.objective,
         tokenizer=tokenizer,
-        file=data_file(attempt) if spec.data.source == "file" else None,
+        file=data_file(attempt) if spec.data.source != "families" else None,
         on_row=_Rows(attempt, log).one,
     )
     if kept is not None and os.environ.get("LOCAL_RANK", "0") == "0":

@@ -152,12 +152,12 @@ async def test_a_preview_shows_the_row_with_its_weights(client: httpx.AsyncClien
 async def test_a_preview_of_a_file_names_the_bad_line(client: httpx.AsyncClient, tmp_path: Path) -> None:
     with artifacts_served() as store:
         good = store.take(data_folder(tmp_path / "good"))
-        asked = PreviewRequest(data=DataSpec(source="file"), num_rows=3, file=good)
+        asked = PreviewRequest(data=DataSpec(source="file"), num_rows=3, files=[good])
         rows = (await client.post("/preview", content=asked.model_dump_json())).json()["rows"]
         assert "".join(token["text"] for token in rows[2]["tokens"]).endswith(
             "What is 2 + 1?<|end|><|assistant|>3<|end|>"
         )
         bad = store.take(data_folder(tmp_path / "bad", [{"question": "x", "answer": "y"}, "not json"]))
-        refused = await client.post("/preview", content=asked.model_copy(update={"file": bad}).model_dump_json())
+        refused = await client.post("/preview", content=asked.model_copy(update={"files": [bad]}).model_dump_json())
         assert error_of(refused) == (422, "bad_data")
         assert "rows.jsonl, line 2" in refused.json()["error"]["message"]

@@ -20,7 +20,7 @@ from gpu_node.protocol.job_frames import (
     JobStarted,
     Metric,
 )
-from gpu_node.protocol.job_spec import DataSpec
+from gpu_node.protocol.job_spec import DataSpec, GenerateSpec
 from gpu_node.protocol.manifest import SignedManifest
 from gpu_node.server import job_shim
 from gpu_node.server.job_shim import job_environment
@@ -218,7 +218,10 @@ def test_an_input_with_a_flipped_byte_is_refused(node: JobNode, store: Artifacts
         ('{"question": "x", "answer": ', "rows.jsonl, line 3: no JSON"),
         ({"question": "x", "reply": "y"}, "rows.jsonl, line 3: no column 'answer' (has ['question', 'reply'])"),
         ({"question": "x " * 200, "answer": "y"}, "tokens, but data.row_tokens_max is 64"),
-        ({"messages": [{"role": "god", "content": "let there be"}]}, "rows.jsonl, line 3: bad messages: role 'god'"),
+        (
+            {"messages": [{"role": "god", "content": "let there be"}]},
+            "rows.jsonl, line 3: bad messages: 0.role: Input should be 'system'",
+        ),
     ],
 )
 def test_bad_data_is_named_by_file_and_line(
@@ -309,10 +312,10 @@ def test_a_job_that_tells_nothing_for_long_is_marked_once(tmp_path: Path, monkey
 
 
 def test_a_job_sees_nothing_of_the_nodes_secrets() -> None:
-    seen = job_environment(
-        {"PATH": "/bin", "SVEND_NODE_SECRET": "s", "AWS_SECRET_ACCESS_KEY": "s", "OMP_NUM_THREADS": "1"}
-    )
-    assert seen == {"PATH": "/bin", "OMP_NUM_THREADS": "1"}
+    keys = {"SVEND_NODE_SECRET": "s", "AWS_SECRET_ACCESS_KEY": "s", "SVEND_GENERATE_ENDPOINTS": "{}"}
+    plain = {"PATH": "/bin", "OMP_NUM_THREADS": "1"}
+    assert job_environment(plain | keys, train_spec()) == plain
+    assert job_environment(plain | keys, GenerateSpec()) == plain | {"SVEND_GENERATE_ENDPOINTS": "{}"}
 
 
 def test_jobs_end_with_a_node_that_was_told_so(tmp_path: Path, inputs: Inputs) -> None:

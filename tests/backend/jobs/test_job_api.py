@@ -218,8 +218,10 @@ def test_a_data_file_is_stored_in_two_calls_and_stays_until_deleted(store_door, 
     [
         (b'{"text": "1"}\n\n{"text": "2"\n', "rows.jsonl, line 3: no JSON"),
         (b'{"text": "1"}\n[1]\n', "line 2: a list, no object"),
-        (b'{"question": "1 + 1?"}\n', "line 1: no column 'answer' (has ['question'])"),
-        (b'{"question": "1 + 1?", "answer": 2}\n', "line 1: 'answer' is a int"),
+        (b'{"question": "1 + 1?"}\n', "line 1: no known layout has the columns ['question']; known are openmath"),
+        (b'{"text": "1"}\n{"question": "1 + 1?"}\n', "line 2: no column 'answer' (has ['question'])"),
+        (b'{"query": "1 + 1?", "response": "2"}\n{"query": "?"}\n', "line 2: no metamath row: it has ['query']"),
+        (b'{"question": "1 + 1?", "answer": 2}\n', "line 1: bad answer: Input should be a valid string"),
         (b'{"messages": []}', "line 1: bad messages"),
         (b"[" * 100_000, "line 1: no JSON"),
         (b"\n \n", "holds no row"),
@@ -233,6 +235,25 @@ def test_a_data_file_that_does_not_parse_is_refused_with_its_line(settings, tmp_
     assert (code, answer["error"]["code"]) == (400, "bad_data")
     assert words in answer["error"]["message"]
     assert launcher("get", "/api/artifacts")[1] == []
+
+
+def test_a_file_in_a_known_layout_is_stored_and_held_by_the_jobs_that_mix_it(
+    node, settings, tmp_path, launcher
+) -> None:
+    settings.SVEND_DATA = tmp_path
+    data = b'{"query": "1 + 1?", "response": "The answer is: 2"}\n'
+    piece_store().write(data)
+    manifest = manifest_of({"rows.jsonl": data})
+    assert launcher("post", "/api/artifacts", {"manifest": manifest.model_dump(mode="json")})[1]["is_stored"]
+    rows = {"source": "mixture", "files": [f"{manifest.sha256}@2"]}
+    code, job = launcher("post", "/api/jobs", {"spec": TRAIN | {"data": rows}})
+    assert code == 201
+    assert launcher("delete", f"/api/artifacts/{manifest.sha256}")[0] == 409
+    launcher("post", f"/api/jobs/{job['id']}/cancel")
+    assert launcher("delete", f"/api/artifacts/{manifest.sha256}")[0] == 204
+    unknown = {"source": "mixture", "files": ["0" * 64]}
+    code, refused = launcher("post", "/api/jobs", {"spec": TRAIN | {"data": unknown}})
+    assert (code, refused["error"]["param"]) == (400, "spec.data.files")
 
 
 def test_a_line_that_lies_in_two_pieces_is_one_row(settings, tmp_path, launcher) -> None:

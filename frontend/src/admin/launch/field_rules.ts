@@ -45,7 +45,11 @@ const isNumberAbove = (path: string, least: number) => (values: FormValues) => N
 
 /** The first rule whose pattern a path matches decides; a path without a rule always means something. */
 const MEANT: readonly [kind: string, pattern: RegExp, isMeant: (values: FormValues) => boolean][] = [
-  ["*", /^data\.(families|seed_start)$/, isAt("data.source", "families")],
+  ["*", /^data\.families$/, isAt("data.source", "families")],
+  ["*", /^data\.seed_start$/, isAt("data.source", "families", "mixture")],
+  ["*", /^data\.files$/, isAt("data.source", "mixture")],
+  ["*", /^data\.layout$/, isAt("data.source", "file", "mixture")],
+  ["generate", /^endpoint\.(?!address$)/, isFilled("endpoint.address")],
   ["train", /^teacher$|^distill_/, isAt("objective", "distill")],
   ["train", /^dpo_/, isAt("objective", "dpo")],
   ["train", /^lora\.(?!rank$)/, isNumberAbove("lora.rank", 0)],
