@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 
 from backend.console.fleet import node_state
 from backend.core.heartbeat import Beating, silent_seconds
+from backend.core.queue import TASK_LEDGER_CHECK, enqueue
 from backend.core.telemetry import telemetry_is_on
 from backend.core.valkey import valkey
 from backend.nodes.models import Node
@@ -127,8 +128,9 @@ def _nodes() -> StatusLine:
 def _proof() -> StatusLine:
     """Of the worker's own check each ten minutes: it reads whole tables, so it is not repeated here."""
     silent = silent_seconds("proof")
-    if silent is None:
-        return StatusLine(name="proof", state="late", said="not checked yet", cure="the worker checks every 10 minutes")
+    if silent is None:  # a fresh start: the tick would come within ten minutes, whoever looks wants it now
+        enqueue(TASK_LEDGER_CHECK)
+        return StatusLine(name="proof", state="late", said="not checked yet", cure="the worker was asked to, just now")
     said = f"all equalities held {silent / 60:.0f} min ago"
     if silent < PROOF_LATE_SECONDS:
         return StatusLine(name="proof", state="ok", said=said)
