@@ -4,15 +4,24 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('jobs', '0003_schedule_errors_data_rows'),
+        ("jobs", "0003_schedule_errors_data_rows"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='job',
-            name='kind',
-            field=models.CharField(choices=[('train', 'Train'), ('evaluate', 'Evaluate'), ('generate', 'Generate'), ('export', 'Export'), ('quantize', 'Quantize'), ('import', 'Import')], max_length=16),
+            model_name="job",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("train", "Train"),
+                    ("evaluate", "Evaluate"),
+                    ("generate", "Generate"),
+                    ("export", "Export"),
+                    ("quantize", "Quantize"),
+                    ("import", "Import"),
+                ],
+                max_length=16,
+            ),
         ),
     ]
