@@ -62,6 +62,7 @@ def test_a_rank_without_a_row_counts_for_nothing() -> None:
         weights_BT=np.ones((1, 16), np.float32),
         labels_BT=np.zeros((1, 16), np.float32),
         groups_B=np.zeros(1, np.int16),
+        rows_B=np.zeros(1, np.int64),
     )
     parts = [part for rank in range(2) for part in World(rank=rank, size=2).parts(batch, "language")]
     assert [scale for _, scale in parts] == [2.0, 0.0]
