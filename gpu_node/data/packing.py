@@ -134,9 +134,12 @@ class EpochOrder:
             self._batches = self._plan(self._epoch)
         return self.pool.batch(self._batches[number - self._first_of_epoch])
 
-    def num_batches(self, num_epochs: int) -> int:
-        """The steps that so many passes over the pool take."""
-        return sum(len(self._plan(epoch)) for epoch in range(num_epochs))
+    def num_batches(self, num_epochs: int, *, most: int) -> int:
+        """The steps that so many passes over the pool take; `most` where there are more."""
+        found = epoch = 0
+        while epoch < num_epochs and found < most:
+            found, epoch = found + len(self._plan(epoch)), epoch + 1
+        return min(found, most)
 
     def _plan(self, epoch: int) -> list[NDArray[np.int64]]:
         rng = np.random.Generator(np.random.PCG64([self.seed, epoch]))

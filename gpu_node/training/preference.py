@@ -15,10 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gpu_node.data.labelled_rows import pairs_unfold
 from gpu_node.data.packing import Batch, RowPool
 from gpu_node.model.transformer import Transformer
 from gpu_node.training.distributed import World
-from gpu_node.training.labelled_rows import pairs_unfold
 from gpu_node.training.lora import switched_off
 from gpu_node.training.part_loss import Means, PartLoss
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from gpu_node.data.labelled_rows import CHOSEN_LEARNT, CHOSEN_READ, REJECTED_LEARNT, REJECTED_READ
 from gpu_node.data.packing import EpochOrder, Row, RowPool, pool_build
 from gpu_node.model.config import ModelConfig
 from gpu_node.model.transformer import Transformer
 from gpu_node.training.attempt_folder import Control
 from gpu_node.training.job_frames import JobLog
-from gpu_node.training.labelled_rows import CHOSEN_LEARNT, CHOSEN_READ, REJECTED_LEARNT, REJECTED_READ
 from gpu_node.training.optim import OptimConfig
 from gpu_node.training.part_loss import PartLoss
 from gpu_node.training.trainer import RunPace, TrainConfig, Trainer
@@ -64,7 +64,6 @@ def trainer_of(
     model: Transformer | None = None,
     loss: PartLoss | None = None,
     num_steps: int = NUM_STEPS,
-    control: Callable[[], Control] = lambda: "run",
     **how: Any,
 ) -> Trainer:
     """In fp32, so that a test may compare to the last digits. `how` is of the configuration."""
@@ -87,18 +86,19 @@ def trainer_of(
         log=JobLog(folder / "job.ndjson", echo=False),
         pace=RunPace(log_steps=1),
         loss=loss,
-        control=control,
     )
 
 
-def resumes_exactly(make: Callable[[Path, Callable[[], Control]], Trainer], folder: Path) -> Trainer:
+def resumes_exactly(make: Callable[[Path], Trainer], folder: Path) -> Trainer:
     """`make` gives a fresh trainer each time. Gives the resumed one, after it was found equal to one never stopped."""
-    whole = make(folder / "whole", lambda: "run")
+    whole = make(folder / "whole")
     assert whole.train()
     asked: list[Control] = ["run"] * STOP_AFTER + ["stop"]
-    assert not make(folder / "stopped", lambda: asked.pop(0)).train()
+    stopped = make(folder / "stopped")
+    stopped.control = lambda: asked.pop(0)
+    assert not stopped.train()
     torch.rand(3)  # other work between the two halves must not matter
-    resumed = make(folder / "stopped", lambda: "run")
+    resumed = make(folder / "stopped")
     assert resumed.resume()
     assert resumed.num_steps_done == STOP_AFTER
     assert resumed.train()

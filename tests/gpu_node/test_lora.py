@@ -1,7 +1,6 @@
 """An adapter learns alone, computes what its merged model computes, and lies on disk as PEFT writes it."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,6 @@ import torch
 from safetensors.torch import load_file
 
 from gpu_node.model.checkpoint import load_checkpoint
-from gpu_node.training.attempt_folder import Control
 from gpu_node.training.lora import LoraConfig, adapter_of, base_of, lora_attach, merged_one, switched_off
 from gpu_node.training.preference import PreferenceLoss
 from gpu_node.training.trainer import LAST_FOLDER, Trainer
@@ -47,11 +45,11 @@ def test_only_the_adapter_is_trained_and_has_state(tmp_path: Path) -> None:
 def test_an_adapter_resumes_exactly_and_ends_as_a_model(tmp_path: Path, objective: str) -> None:
     pool = pairs_pool() if objective == "preference" else counting_pool()
 
-    def make(folder: Path, control: Callable[[], Control]) -> Trainer:
+    def make(folder: Path) -> Trainer:
         loss = None
         if objective == "preference":
             loss = PreferenceLoss(pool, beta=0.3, batch_tokens=256, is_autocast=False)
-        return trainer_of(folder, pool, objective=objective, lora=LORA, loss=loss, control=control)
+        return trainer_of(folder, pool, objective=objective, lora=LORA, loss=loss)
 
     trainer = resumes_exactly(make, tmp_path).model.eval()
     whole, _ = load_checkpoint(tmp_path / "stopped" / LAST_FOLDER)

@@ -11,15 +11,14 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
 from gpu_node.data.chat_format import encode_prompt, encode_text, special_ids
+from gpu_node.data.labelled_rows import labelled_steps_row, pair_row, pairs_unfold
 from gpu_node.data.packing import EpochOrder, RowPool, pool_build
 from gpu_node.data.tokenizer import tokenizer_load
 from gpu_node.model.transformer import Transformer
 from gpu_node.protocol.data_rows import PreferenceRow, RowMessage, StepRow
-from gpu_node.training.attempt_folder import Control
 from gpu_node.training.distillation import CachedTeacher, DistillLoss, ModelTeacher, topk_write
 from gpu_node.training.distributed import World
 from gpu_node.training.job_inputs import shipped_tokenizer_folder
-from gpu_node.training.labelled_rows import labelled_steps_row, pair_row, pairs_unfold
 from gpu_node.training.part_loss import PartLoss
 from gpu_node.training.preference import PreferenceLoss
 from gpu_node.training.trainer import LAST_FOLDER, OBJECTIVE_FILE, Trainer
@@ -57,8 +56,8 @@ CASES: dict[str, tuple[Callable[[], RowPool], Callable[[], PartLoss | None]]] = 
 def test_stop_and_resume_equals_never_stopped(tmp_path: Path, objective: str) -> None:
     pool, loss = CASES[objective]
 
-    def make(folder: Path, control: Callable[[], Control]) -> Trainer:
-        return trainer_of(folder, pool(), objective=objective, loss=loss(), control=control)
+    def make(folder: Path) -> Trainer:
+        return trainer_of(folder, pool(), objective=objective, loss=loss())
 
     resumes_exactly(make, tmp_path)
 
@@ -254,7 +253,8 @@ def test_steps_are_judged_at_their_ends() -> None:
 def test_epochs_are_counted_in_steps() -> None:
     pool = counting_pool()
     order = EpochOrder(pool, batch_tokens=256, seed=5)
-    num = order.num_batches(2)
+    num = order.num_batches(2, most=1_000)
+    assert order.num_batches(2, most=3) == 3
     seen = np.concatenate([order.batch(step).rows_B for step in range(num)])
     assert sorted(seen) == sorted([*range(len(pool))] * 2)
 
