@@ -27,7 +27,6 @@ from gpu_node.training.distributed import World
 from gpu_node.training.part_loss import Means, PartLoss
 
 TOPK_DEFAULT = 64  # of a 32K vocabulary these hold nearly all of a trained teacher's probability
-TOPK_MAX = 4096
 TOPK_NAMES = ("row_offsets", "ids", "top_ids", "top_logits")
 
 

@@ -174,7 +174,7 @@ class Trainer:
                 is_done = self._is_done
                 bar.update(1)
                 now = time.monotonic()
-                if self.num_steps_done % self.pace.log_steps == 0:
+                if self.num_steps_done % self.pace.log_steps == 0 or is_done:
                     self._log_metrics((self.num_tokens - tokens_at_log) / max(1e-9, now - last_logged))
                     tokens_at_log, last_logged = self.num_tokens, now
                 if self._is_checkpoint_due(now - last_saved):

@@ -23,7 +23,7 @@ from gpu_node.model.config import PRESETS, ModelConfig
 from gpu_node.model.transformer import Transformer, initialise
 from gpu_node.protocol.job_spec import Objective, TrainSpec
 from gpu_node.training.attempt_folder import Control
-from gpu_node.training.distillation import CachedTeacher, DistillLoss, ModelTeacher, Teacher
+from gpu_node.training.distillation import TOPK_DEFAULT, CachedTeacher, DistillLoss, ModelTeacher, Teacher, topk_write
 from gpu_node.training.distributed import World
 from gpu_node.training.job_errors import JobRefused, JobStopped
 from gpu_node.training.job_frames import JobLog
@@ -53,10 +53,12 @@ LOSSES: dict[Objective, Literal["language", "score", "distill", "preference"]] =
 
 @dataclass(frozen=True, kw_only=True)
 class TrainInputs:
-    """What a training reads: folders of checkpoints, a file of rows; where drawn rows are kept for the next time."""
+    """What a training reads: folders of checkpoints, a file of rows; where drawn rows are kept for the next time.
+    `teacher_cache`: the file of logits that the teacher is asked for once, if it is not there yet."""
 
     parent: Path | None
     teacher: Path | None
+    teacher_cache: Path | None = None
     data: Path | None
     rows: Path
 
@@ -211,7 +213,13 @@ def _loss_make(
     if spec.objective != "distill":
         return None
     assert inputs.teacher is not None
-    teacher = teacher_load(inputs.teacher, pool, tokenizer=tokenizer, vocab_size=vocab_size, device=world.device)
+    path = inputs.teacher if inputs.teacher_cache is None else inputs.teacher_cache
+    if not path.exists():
+        taught_by = teacher_load(inputs.teacher, pool, tokenizer=tokenizer, vocab_size=vocab_size, device=world.device)
+        if not isinstance(taught_by, ModelTeacher):
+            raise JobRefused("bad_input", f"{inputs.teacher.name} is a file of logits already: leave the cache out")
+        topk_write(path, taught_by.model, pool, num_top=TOPK_DEFAULT, batch_tokens=spec.batch_tokens)
+    teacher = teacher_load(path, pool, tokenizer=tokenizer, vocab_size=vocab_size, device=world.device)
     teacher.shard(world)
     return DistillLoss(teacher, temperature=spec.distill_temperature, share=spec.distill_share)
 
