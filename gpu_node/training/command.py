@@ -17,7 +17,7 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from gpu_node.model.config import PRESETS, config_from_hf
-from gpu_node.protocol.job_spec import ROWS_MAX, STEPS_MAX, ModelSize, Objective, TrainSpec
+from gpu_node.protocol.job_spec import ROWS_MAX, STEPS_MAX, ModelSize, Objective, Optimizer, TrainSpec, WeightDtype
 from gpu_node.training.attempt_folder import Control
 from gpu_node.training.job_errors import JobRefused, JobStopped, failure_of
 from gpu_node.training.job_frames import JobLog, has_terminal
@@ -43,9 +43,13 @@ FIELDS = {
     "lora_alpha": "lora.alpha",
     "lora_targets": "lora.targets",
     "time_budget": "time_budget_seconds",
+    "step_early": "is_stepping_early",
 }
-PLAIN = ("objective", "model_size", "epochs", "batch_tokens", "seed", "warmup_steps", "muon_learning_rate")
-PLAIN += ("adamw_learning_rate", "clip_norm", "dpo_beta", "distill_temperature", "distill_share")
+PLAIN = (
+    *("objective", "model_size", "epochs", "batch_tokens", "seed", "warmup_steps", "muon_learning_rate"),
+    *("adamw_learning_rate", "clip_norm", "optimizer", "weight_dtype"),
+    *("dpo_beta", "distill_temperature", "distill_share"),
+)
 
 
 def train_command(arguments: list[str]) -> int:
@@ -273,6 +277,9 @@ def _length_options(parser: argparse.ArgumentParser) -> None:
     length.add_argument("--muon-learning-rate", type=float, help="of the matrices")
     length.add_argument("--adamw-learning-rate", type=float, help="of embeddings, norms and adapters")
     length.add_argument("--clip-norm", type=float)
+    length.add_argument("--optimizer", choices=get_args(Optimizer), help="default: muon on the matrices")
+    length.add_argument("--weight-dtype", choices=get_args(WeightDtype), help="bfloat16: half the memory; adamw8bit")
+    length.add_argument("--step-early", action="store_true", default=None, help="no gradients kept; adamw8bit")
     length.add_argument("--seed", type=int)
     length.add_argument("--compile", action="store_true", help="torch.compile: faster where a C++ compiler is at hand")
 

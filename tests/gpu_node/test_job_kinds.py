@@ -128,7 +128,12 @@ def test_an_adapter_is_distilled_on_a_node_and_ends_as_a_model(
     inputs = {"parent": tiny, "teacher": tiny, "data": store.take(data_folder(tmp_path / "data"))}
     node.put("job_adapter", spec, inputs)
     folder = artifact(node, store, "job_adapter", tmp_path / "first")
-    assert {path.name for path in folder.iterdir()} == {"adapter", "optimiser.safetensors", "trainer_state.json"}
+    assert {path.name for path in folder.iterdir()} == {
+        "adapter",
+        "optimiser-00000-000.safetensors",
+        "optimiser.index.json",
+        "trainer_state.json",
+    }
     made = [event for event in node.events("job_adapter") if isinstance(event, Checkpoint)]
     assert [event.step for event in made] == [2, 4]
     paths = {file.path for file in made[1].manifest.files}
