@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from gpu_node.model.checkpoint import load_checkpoint
+from gpu_node.model.checkpoint import load_checkpoint, save_checkpoint
 from gpu_node.training.lora import LoraConfig, adapter_of, base_of, lora_attach, merged_one, switched_off
 from gpu_node.training.preference import PreferenceLoss
 from gpu_node.training.trainer import LAST_FOLDER, Trainer
@@ -113,3 +113,26 @@ def test_merging_changes_only_the_targets() -> None:
     again = parent()
     again.load_state_dict(whole)
     assert torch.allclose(again(IDS), model(IDS), atol=1e-5)
+
+
+@pytest.mark.extra
+@pytest.mark.parametrize("objective", ["language", "score"])
+def test_peft_computes_the_same_with_our_adapter(tmp_path: Path, objective: str) -> None:
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+
+    base = parent(has_score_head=objective == "score")
+    save_checkpoint(tmp_path / "base", base, dtype=torch.float32)
+    trainer = trainer_of(tmp_path / "run", counting_pool(), objective=objective, lora=LORA, model=base)
+    assert trainer.train()
+    theirs = AutoModelForSequenceClassification if objective == "score" else AutoModelForCausalLM
+    adapter = tmp_path / "run" / LAST_FOLDER / "adapter"
+    loaded = PeftModel.from_pretrained(theirs.from_pretrained(tmp_path / "base", dtype=torch.float32), str(adapter))
+    ours = trainer.model.eval()(IDS)
+    ours = ours[:, -1:] if objective == "score" else ours
+    assert torch.allclose(loaded.eval()(IDS).logits, ours, atol=1e-5)
+    merged = theirs.from_pretrained(tmp_path / "run" / LAST_FOLDER, dtype=torch.float32)
+    assert torch.allclose(merged(IDS).logits, ours, atol=1e-5)
+    loaded.save_pretrained(tmp_path / "again")
+    names = [load_file(folder / "adapter_model.safetensors").keys() for folder in (adapter, tmp_path / "again")]
+    assert names[0] == names[1]
