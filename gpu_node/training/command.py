@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import signal
 import sys
 from pathlib import Path
@@ -22,7 +23,8 @@ from gpu_node.training.attempt_folder import Control
 from gpu_node.training.job_errors import JobRefused, JobStopped, failure_of
 from gpu_node.training.job_frames import JobLog, has_terminal
 from gpu_node.training.machine import devices_find, room_make
-from gpu_node.training.memory_plan import gib, num_parameters, plan_make
+from gpu_node.training.memory_parts import num_parameters
+from gpu_node.training.memory_plan import gib, plan_make
 from gpu_node.training.train_job import world_join
 from gpu_node.training.trainer import NonFiniteLoss, RunPace
 from gpu_node.training.trainer_make import TrainInputs, trainer_make
@@ -192,7 +194,7 @@ def _fits(spec: TrainSpec, out: Path) -> None:
         return
     parts = ", ".join(f"{part.name} {gib(part.num_bytes)}" for part in plan.memory)
     said = "; ".join(f"{check.name}: {check.message}" for check in failed)
-    cure = "; ".join(check.cure for check in failed if check.cure)
+    cure = _as_options("; ".join(check.cure for check in failed if check.cure))
     raise JobRefused("bad_spec", f"{spec.model_size} cannot be trained here: {said} ({parts})", cure=cure)
 
 
@@ -217,6 +219,13 @@ def _refused(said: str) -> int:
 def _with_cure(error: Exception) -> str:
     cure = getattr(error, "cure", "")
     return f"{error}; {cure}" if cure else str(error)
+
+
+def _as_options(cure: str) -> str:
+    """The spec's fields by the options that say them."""
+    for option in (*PLAIN, *FIELDS):
+        cure = re.sub(rf"\b{re.escape(FIELDS.get(option, option))}\b", f"--{option.replace('_', '-')}", cure)
+    return cure
 
 
 def _said(error: ValidationError) -> str:

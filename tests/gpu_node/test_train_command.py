@@ -14,6 +14,7 @@ from gpu_node.model.checkpoint import load_checkpoint
 from gpu_node.protocol.job_spec import ROWS_MAX, STEPS_MAX, TrainSpec
 from gpu_node.training import machine
 from gpu_node.training.command import EXIT_EARLIER, EXIT_REFUSED, _parser, duration_seconds, spec_of, train_command
+from gpu_node.training.memory_plan import plan_make
 from gpu_node.training.trainer import LAST_FOLDER
 from tests.gpu_node.job_node import ROOT, data_folder, tiny_checkpoint
 from tests.gpu_node.test_trainer_make import pair
@@ -68,8 +69,22 @@ def test_what_cannot_fit_is_refused_before_it_starts(
     said = capsys.readouterr().err
     assert f"train: {line[1]} cannot be trained here: memory: needs" in said
     assert "of 16.00 GiB" in said
-    assert "take a smaller model_size" in said
+    assert "take a smaller --model-size" in said
     assert not (tmp_path / "run").exists()
+
+
+def test_what_would_fit_is_named_by_its_options(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(machine, "memory_available_bytes", lambda: 9 * GIB)
+    line = ["--model-size", "500m", "--batch-tokens", "65536", "--out", str(tmp_path / "run")]
+    assert train_command(line) == EXIT_REFUSED
+    said = capsys.readouterr().err
+    assert "set --accumulation to" in said
+    turns = said.split("set --accumulation to ")[1].split(",")[0].split(";")[0].strip()
+    spec = spec_of(_parser().parse_args([*line[:4], "--accumulation", turns, "--recompute"]))
+    room = machine.room_make([machine.cpu_device()], tmp_path)
+    assert all(check.is_ok for check in plan_make(spec, room).checks if check.name == "memory")
 
 
 @pytest.mark.parametrize(

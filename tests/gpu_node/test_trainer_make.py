@@ -184,7 +184,7 @@ def test_a_line_that_teaches_nothing_is_named(
         ({"objective": "distill"}, "distill learns from a teacher"),
         ({"objective": "sft", "teacher": "tiny"}, "a teacher is for objective distill, not sft"),
         ({"objective": "dpo", "data": {"source": "file"}}, "its reference: name it in parent"),
-        ({"objective": "dpo", "parent": "tiny"}, "data.source must be file"),
+        ({"objective": "dpo", "parent": "tiny"}, "data.source must be file or mixture"),
         ({"lora": {"rank": 8}}, "an adapter of a checkpoint: name it in parent"),
         ({"lora": {"rank": 8, "targets": ["q_proj", "q_proj"]}, "parent": "tiny"}, "q_proj is named twice"),
         ({"lora": {"rank": 513}, "parent": "tiny"}, "less than or equal to 512"),
