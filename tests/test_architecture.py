@@ -31,6 +31,7 @@ IMPORTED_ONLY_BY = {
     "vllm": (),
     "pickle": (),
     "transformers": (),
+    "wandb": ("gpu_node/training/wandb_report.py",),
 }
 # Calls that run somebody's text or load code with data. The fence's guest is the one place that runs text.
 BANNED_CALLS = {

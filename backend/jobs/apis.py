@@ -4,7 +4,7 @@ Jobs are seen by whoever has the scope `jobs` or `admin`: staff, and keys that s
 job for its fair share, not to hide it.
 """
 
-from typing import Any
+from typing import Any, get_args
 
 from asgiref.sync import async_to_sync
 from drf_spectacular.utils import extend_schema
@@ -37,6 +37,7 @@ from backend.jobs.serializers import (
     ScheduleSerializer,
     SpecSchemaSerializer,
 )
+from gpu_node.protocol.job_spec import Objective
 from gpu_node.protocol.manifest import Manifest
 
 JOBS_PAGE_MAX = 100
@@ -269,7 +270,7 @@ class JobPlanApi(APIView):
 class JobPreviewApi(APIView):
     class Input(serializers.Serializer[Any]):
         data = serializers.DictField(help_text="the spec's `data`")  # type: ignore[assignment]  # a field of that name
-        objective = serializers.ChoiceField(["pretrain", "sft", "verifier"], default="sft")
+        objective = serializers.ChoiceField(get_args(Objective), default="sft")
         num_rows = serializers.IntegerField(min_value=1, max_value=20, default=5)
         node_name = serializers.CharField(max_length=64, required=False)
 

@@ -38,7 +38,7 @@ def input_names(spec: JobSpec) -> dict[str, str]:
     """Role -> name."""
     names: dict[str, str | None] = {}
     if isinstance(spec, TrainSpec):
-        names = {"parent": spec.parent} | _files(spec.data)
+        names = {"parent": spec.parent, "teacher": spec.teacher} | _files(spec.data)
     elif isinstance(spec, EvalSpec):
         names = {"model": spec.model, "verifier": spec.verifier, "data": spec.data.file}
     elif isinstance(spec, GenerateSpec):

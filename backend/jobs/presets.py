@@ -9,6 +9,7 @@ from gpu_node.protocol.job_spec import (
     GenerateSpec,
     ImportSpec,
     JobSpec,
+    LoraSpec,
     QuantizeSpec,
     TrainSpec,
 )
@@ -25,6 +26,11 @@ PRESETS: tuple[tuple[str, str, JobSpec], ...] = (
         "Fine-tune the served model",
         "A little more training of what svend-latest serves.",
         TrainSpec(parent="svend-nano", num_steps=200, adamw_learning_rate=3e-4, muon_learning_rate=0.002),
+    ),
+    (
+        "Adapt the served model",
+        "LoRA: an adapter of svend-nano beside its frozen weights; the last checkpoint is merged.",
+        TrainSpec(parent="svend-nano", lora=LoraSpec(rank=16), num_steps=100, warmup_steps=10),
     ),
     (
         "Train a verifier",

@@ -61,6 +61,8 @@ def version_register(
         return known
     parent = ModelVersion.objects.filter(name=lineage.parent).first() if lineage.parent else None
     files = {file.path: file for file in manifest.files}
+    if "config.json" not in files and any(path.startswith("adapter/") for path in files):
+        raise InvalidCheckpoint("The checkpoint holds a LoRA adapter alone: take the training's last, merged one.")
     if "config.json" not in files:
         raise InvalidCheckpoint("The checkpoint has no config.json: it is no Hugging Face folder.")
     try:

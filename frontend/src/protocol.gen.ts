@@ -265,6 +265,12 @@ export interface Log {
   text: string;
 }
 
+export interface LoraSpec {
+  rank: number;
+  alpha: number;
+  targets: ("q_proj" | "k_proj" | "v_proj" | "o_proj" | "gate_proj" | "up_proj" | "down_proj")[];
+}
+
 export interface Manifest {
   files: ManifestFile[];
 }
@@ -337,7 +343,7 @@ export interface Preview {
 
 export interface PreviewRequest {
   data: DataSpec;
-  objective: "pretrain" | "sft" | "verifier";
+  objective: "pretrain" | "sft" | "verifier" | "prm" | "distill" | "dpo";
   files: SignedManifest[];
   num_rows: number;
 }
@@ -453,11 +459,17 @@ export interface ToolResult {
 
 export interface TrainSpec {
   kind: "train";
-  objective: "pretrain" | "sft" | "verifier";
+  objective: "pretrain" | "sft" | "verifier" | "prm" | "distill" | "dpo";
   model_size: "nano" | "500m" | "1b" | "3b" | "7b" | "13b";
   parent: string | null;
   data: DataSpec;
+  lora: LoraSpec;
+  teacher: string | null;
+  distill_temperature: number;
+  distill_share: number;
+  dpo_beta: number;
   num_steps: number;
+  epochs: number | null;
   batch_tokens: number;
   accumulation_steps: number;
   is_recomputing: boolean;

@@ -36,6 +36,7 @@ class Batch:
     weights_BT: NDArray[np.float32]
     labels_BT: NDArray[np.float32]
     groups_B: NDArray[np.int16]
+    rows_B: NDArray[np.int64]  # their numbers in the pool: what else is known of a row is looked up by it
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class RowPool:
             span = slice(self.offsets[row], self.offsets[row + 1])
             n = span.stop - span.start
             ids[i, :n], weights[i, :n], labels[i, :n] = self.ids[span], self.weights[span], self.labels[span]
-        return Batch(ids, weights, labels, self.groups[rows])
+        return Batch(ids, weights, labels, self.groups[rows], np.asarray(rows, np.int64))
 
     def save(self, path: Path) -> None:
         partial = path.with_name(f".{path.name}.partial.npz")
@@ -132,6 +133,13 @@ class EpochOrder:
             self._epoch += 1
             self._batches = self._plan(self._epoch)
         return self.pool.batch(self._batches[number - self._first_of_epoch])
+
+    def num_batches(self, num_epochs: int, *, most: int) -> int:
+        """The steps that so many passes over the pool take; `most` where there are more."""
+        found = epoch = 0
+        while epoch < num_epochs and found < most:
+            found, epoch = found + len(self._plan(epoch)), epoch + 1
+        return min(found, most)
 
     def _plan(self, epoch: int) -> list[NDArray[np.int64]]:
         rng = np.random.Generator(np.random.PCG64([self.seed, epoch]))

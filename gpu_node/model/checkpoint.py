@@ -39,37 +39,52 @@ def save_checkpoint(
     generation: Mapping[str, Any] | None = None,
     weights: Mapping[str, torch.Tensor] | None = None,
     quantization: Quantization | None = None,
-    whole: Callable[[torch.Tensor], torch.Tensor] = lambda tensor: tensor,
+    whole: Callable[[str, torch.Tensor], torch.Tensor] = lambda _name, tensor: tensor,
     add_files: Callable[[Path], None] | None = None,
 ) -> None:
     """Replaces `folder` as a whole. `tokenizer_files` maps file names to their text; `weights` stand for the model's
     own, as quantised by `quantization`; `whole` gathers one that is sharded: asked in the order of the state dict, for
     one file's tensors at a time; `add_files` may write more into the folder before it is swapped in."""
+
+    def fill(staging: Path) -> None:
+        hf = config_to_hf(model.config, dtype=str(dtype).removeprefix("torch."))
+        if quantization is not None:
+            hf["quantization_config"] = quantization_to_hf(quantization)
+        _json_write(staging / "config.json", hf)
+        _words_write(staging, model.config, tokenizer_files=tokenizer_files or {}, generation=generation or {})
+        state = model.state_dict() if weights is None else weights
+        _weights_write(staging, state, lambda name: _written(name, whole(name, state[name]), dtype), dtype)
+        if add_files:
+            add_files(staging)
+
+    folder_make(folder, fill)
+
+
+def folder_make(folder: Path, fill: Callable[[Path], None]) -> None:
+    """Replaces `folder` as a whole by what `fill` writes."""
     staging = staging_of(folder)
     if staging.exists():
         shutil.rmtree(staging)
     staging.mkdir(parents=True)
-    config = model.config
-    hf = config_to_hf(config, dtype=str(dtype).removeprefix("torch."))
-    if quantization is not None:
-        hf["quantization_config"] = quantization_to_hf(quantization)
-    _json_write(staging / "config.json", hf)
+    fill(staging)
+    folder_replace(staging, folder)
+
+
+def _words_write(
+    staging: Path, config: ModelConfig, *, tokenizer_files: Mapping[str, str], generation: Mapping[str, Any]
+) -> None:
+    """All of a checkpoint but its configuration and weights."""
     if not config.has_score_head:
         generation = {
             "bos_token_id": config.bos_token_id,
             "pad_token_id": config.pad_token_id,
             # Both ends of a turn: without the call's end, other engines run on past a tool call and bill for it.
             "eos_token_id": list(config.eos_token_ids),
-            **(generation or {}),
+            **generation,
         }
         _json_write(staging / "generation_config.json", generation)
-    for name, text in (tokenizer_files or {}).items():
+    for name, text in tokenizer_files.items():
         (staging / name).write_text(text, encoding="utf-8")
-    state = model.state_dict() if weights is None else weights
-    _weights_write(staging, state, lambda name: _written(name, whole(state[name]), dtype), dtype)
-    if add_files:
-        add_files(staging)
-    folder_replace(staging, folder)
 
 
 def staging_of(folder: Path) -> Path:

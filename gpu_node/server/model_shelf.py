@@ -32,7 +32,7 @@ LOAD_WAIT_SECONDS = 5.0  # of one PUT: a small model is ready in its answer
 READY_SECONDS = 0.2  # between two looks at an engine that starts
 MODELS_MAX = 8  # loaded at once; a rollout needs two
 # A training's state beside the weights: not fetched for serving.
-NOT_SERVED = ("optimiser", "trainer_state.json")
+NOT_SERVED = ("optimiser", "trainer_state.json", "objective.safetensors", "adapter/")
 
 logger = logging.getLogger(__name__)
 LoadState = Literal["loaded", "loading"]

@@ -6,11 +6,9 @@ outlive it.
 
 import asyncio
 import logging
-import os
 import platform
 import secrets
 import shutil
-import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -30,11 +28,11 @@ from gpu_node.server.metrics import Gauge
 from gpu_node.server.model_shelf import ModelShelf, ServedModel
 from gpu_node.server.run_service import RUNS_MAX, RunService
 from gpu_node.server.run_store import RunStore
+from gpu_node.training.machine import devices_find, memory_available_bytes, room_make
 from gpu_node.training.memory_plan import NodeRoom, plan_make
 
 SYNC_SECONDS = 1.0  # what a power cut may lose; a killed process loses nothing
 TRIM_SECONDS = 3600.0
-DRIVER_SECONDS_MAX = 10.0  # nvidia-smi answers in one; a broken driver hangs
 TOOLS_CLOSE_SECONDS = 2.0  # a guest that is just starting need not be waited for: it dies with its parent
 
 logger = logging.getLogger(__name__)
@@ -103,15 +101,9 @@ class Node:
         self.is_draining = is_draining
 
     def room(self, spec: JobSpec) -> NodeRoom:
-        """What there is for a job now. A GPU is a job's alone; a CPU's memory is shared with all that runs."""
-        device = self.devices[0]
-        return NodeRoom(
-            device=device.kind,
-            num_devices=len(self.devices),
-            memory_bytes=device.memory_bytes if device.kind != "cpu" else memory_available_bytes(),
-            disk_bytes=shutil.disk_usage(self.store.folder).free,
-            tokens_per_second=self.jobs.speeds.get(spec.model_size) if isinstance(spec, TrainSpec) else None,
-        )
+        """What there is for a job now."""
+        speed = self.jobs.speeds.get(spec.model_size) if isinstance(spec, TrainSpec) else None
+        return room_make(self.devices, self.store.folder, tokens_per_second=speed)
 
     def refuse_if_unfit(self, spec: JobSpec) -> None:
         """Raises RunRefused: it can never run here, or the disk is full now. Its data is looked at by the job itself.
@@ -190,30 +182,6 @@ def _versions() -> Mapping[str, str]:
         except PackageNotFoundError:
             continue  # not installed here: /info simply does not name it
     return versions
-
-
-def devices_find() -> list[Device]:
-    """The GPUs that the driver names, or the CPU. Asked without torch: a server without weights starts at once."""
-    try:
-        query = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
-        told = subprocess.run(query, capture_output=True, text=True, timeout=DRIVER_SECONDS_MAX, check=True).stdout  # noqa: S603
-    except (OSError, subprocess.SubprocessError):
-        return [cpu_device()]
-    rows = [line.rsplit(", ", 1) for line in told.splitlines() if ", " in line]
-    return [Device(kind="cuda", name=name, memory_bytes=int(mib) * 2**20) for name, mib in rows] or [cpu_device()]
-
-
-def memory_available_bytes() -> int:
-    """Of the machine, as the kernel estimates it without swapping."""
-    lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    kib = {name: value.split()[0] for name, _, value in (line.partition(":") for line in lines)}
-    return int(kib["MemAvailable"]) * 1024
-
-
-def cpu_device() -> Device:
-    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    name = f"{platform.machine()}, {os.cpu_count()} cores"
-    return Device(kind="cpu", name=name, memory_bytes=memory_bytes)
 
 
 def node_build(

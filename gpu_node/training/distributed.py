@@ -26,6 +26,8 @@ from gpu_node.model.transformer import Transformer
 from gpu_node.training.attempt_folder import CONTROLS, Control
 from gpu_node.training.job_errors import JobRefused
 
+PREDICTING = frozenset({"language", "distill"})  # objectives whose weights are of predicting ids
+
 
 @dataclass(frozen=True, kw_only=True)
 class World:
@@ -62,8 +64,9 @@ class World:
             weights_BT=batch.weights_BT[chosen],
             labels_BT=batch.labels_BT[chosen],
             groups_B=batch.groups_B[chosen],
+            rows_B=batch.rows_B[chosen],
         )
-        first = 1 if objective == "language" else 0  # the first id is predicted by nothing
+        first = 1 if objective in PREDICTING else 0  # the first id is predicted by nothing
         share = float(part.weights_BT[:, first:].sum() / batch.weights_BT[:, first:].sum())
         return part, 0.0 if is_idle else share * self.size
 
@@ -73,6 +76,14 @@ class World:
         total = value.clone()
         dist.all_reduce(total)
         return total / self.size
+
+    def sum(self, value: Tensor) -> Tensor:
+        """Of what each rank computed, on the CPU."""
+        if self.size == 1:
+            return value
+        total = value.to(self.device)
+        dist.all_reduce(total)
+        return total.cpu()
 
     def wait(self) -> None:
         """Until every rank is here."""
@@ -114,6 +125,18 @@ class World:
                 if saved.get_shape() != list(tensor.shape):
                     said = f"the checkpoint's {name!r} has shape {saved.get_shape()}, not {list(tensor.shape)}"
                     raise JobRefused("bad_input", said, cure="resume with the model_size it was trained with")
+                own = tensor.to_local() if isinstance(tensor, DTensor) else tensor
+                own.copy_(saved[rows.start : rows.stop])
+
+    def load_some(self, model: Transformer, tensors: Mapping[str, Tensor]) -> None:
+        """This rank's rows of whole tensors into a model that may be sharded; what they do not name stays as it is.
+        Raises JobRefused for what the model does not have."""
+        state = model.state_dict()
+        with torch.no_grad():
+            for name, saved in tensors.items():
+                if name not in state or state[name].shape != saved.shape:
+                    raise JobRefused("bad_input", f"the model has no {name!r} of shape {list(saved.shape)}")
+                rows, tensor = self.own_rows(state[name]), state[name]
                 own = tensor.to_local() if isinstance(tensor, DTensor) else tensor
                 own.copy_(saved[rows.start : rows.stop])
 

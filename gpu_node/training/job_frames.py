@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,19 @@ class JobLine(Wire):
 
 
 class JobLog:
-    """`kinds`: only events of these types are written (what a gang's other ranks have to add); None: all."""
+    """`kinds`: only events of these types are written (what a gang's other ranks have to add); None: all. `reporter`
+    hears each event after it is written."""
 
-    def __init__(self, path: Path, *, echo: bool = True, kinds: frozenset[str] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        echo: bool = True,
+        kinds: frozenset[str] | None = None,
+        reporter: Callable[[JobEvent], None] | None = None,
+    ) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._path, self._echo, self._kinds = path, echo, kinds
+        self._path, self._echo, self._kinds, self._reporter = path, echo, kinds, reporter
 
     def write(self, kind: str, **fields: Any) -> None:
         """Raises pydantic's ValidationError for what is no job event."""
@@ -51,6 +60,8 @@ class JobLog:
         line_append(self._path, line.encode())
         if self._echo:
             tqdm.write(line, file=sys.stdout)
+        if self._reporter is not None:
+            self._reporter(event)
 
     def bar(self, total: int, done: int, *, shown: bool) -> tqdm:
         """`shown` asks for a bar; it appears on a terminal only, so that log files stay readable."""

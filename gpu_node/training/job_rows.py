@@ -1,8 +1,8 @@
 """A job's training rows: drawn from our problem families, or read from a file of JSON lines, in the chat format.
 
-A file's rows are in one of the layouts that gpu_node/protocol/data_layouts.py knows; a mixture is several such files.
-For a verifier each row also says `is_right`; rows of families get it by construction: half of them have a digit of the
-question changed, so that what was done no longer answers it.
+A file's rows are in one of the layouts that gpu_node/protocol/data_layouts.py knows, of the kind that the objective
+learns from; a mixture is several such files. For a verifier each row also says `is_right`; rows of families get it by
+construction: half of them have a digit of the question changed, so that what was done no longer answers it.
 The same DataSpec gives the same rows on every node. No torch. Not here: batches (gpu_node/data/packing.py).
 """
 
@@ -20,13 +20,14 @@ from gpu_node import data
 from gpu_node.data.adapters.registry import row_adapt
 from gpu_node.data.chat_format import special_ids
 from gpu_node.data.families.registry import families_load
+from gpu_node.data.labelled_rows import judged_row, labelled_steps_row, pair_row, step_ends, steps_row
 from gpu_node.data.mixing.mixture import Mixture, MixtureSpec
 from gpu_node.data.mixing.sources import Source, SourceRefused, records_of
 from gpu_node.data.packing import Row, RowPool, pool_build
-from gpu_node.data.row_tokens import TaughtRow, row_tokens
+from gpu_node.data.row_tokens import row_tokens
 from gpu_node.data.synthetic import examples
 from gpu_node.protocol.data_layouts import layout_tell
-from gpu_node.protocol.data_rows import BadLine, DataRow, PreferenceRow, StepRow, TextRow
+from gpu_node.protocol.data_rows import BadLine, DataRow, DialogueRow, PreferenceRow, ProblemRow, StepRow, TextRow
 from gpu_node.protocol.job_spec import DataSpec, Objective
 from gpu_node.training.job_errors import JobRefused, bad_data
 from gpu_node.training.job_inputs import MIXTURE_ROLE, rows_file
@@ -64,8 +65,8 @@ def rows_make(spec: DataSpec, *, objective: Objective, tokenizer: Tokenizer, fil
         drawn = _rows_of_file(file, spec, tokenizer, objective)
     else:
         drawn = _rows_of_families(spec, tokenizer)
-        if objective == "verifier":
-            drawn = _judged(drawn, tokenizer, seed=spec.seed_start)
+        if objective in ("verifier", "prm"):
+            drawn = _judged(drawn, tokenizer, seed=spec.seed_start, at_steps=objective == "prm")
     if objective != "pretrain":
         return drawn
     return (Row(ids=row.ids, weights=[0.0] + [1.0] * (len(row.ids) - 1), group=row.group) for row in drawn)
@@ -106,8 +107,8 @@ def _rows_of_families(spec: DataSpec, tokenizer: Tokenizer) -> Iterator[Row]:
     return (Row(ids=row.ids, weights=row.weights, group=row.family) for row in fitting)
 
 
-def _judged(rows: Iterator[Row], tokenizer: Tokenizer, *, seed: int) -> Iterator[Row]:
-    """Each row judged at its last id; every second one made wrong where it can be."""
+def _judged(rows: Iterator[Row], tokenizer: Tokenizer, *, seed: int, at_steps: bool) -> Iterator[Row]:
+    """Each row judged at its last id, or at the end of each step; every second one made wrong where it can be."""
     ids, rng = special_ids(tokenizer), random.Random(seed)
     digits = [id_ for digit in "0123456789" if (id_ := tokenizer.token_to_id(digit)) is not None]
     for number, row in enumerate(rows):
@@ -118,12 +119,13 @@ def _judged(rows: Iterator[Row], tokenizer: Tokenizer, *, seed: int) -> Iterator
         if not is_right:
             place = rng.choice(places)
             read[place] = rng.choice([digit for digit in digits if digit != read[place]])
-        yield judged_row(read, is_right=is_right, group=row.group)
-
-
-def judged_row(ids: list[int], *, is_right: bool, group: str) -> Row:
-    weights = [0.0] * (len(ids) - 1) + [1.0]
-    return Row(ids=ids, weights=weights, labels=[float(is_right)] * len(ids), group=group)
+        if at_steps:
+            ends = step_ends(read, tokenizer, written_from=list(row.weights).index(1.0))
+            # What was thought before the first result may still be right: the tool was not asked the altered question.
+            ends = ends if is_right else [end for end in ends if read[end] != ids.think_end] or ends[-1:]
+            yield steps_row(read, dict.fromkeys(ends, is_right), group=row.group)
+        else:
+            yield judged_row(read, is_right=is_right, group=row.group)
 
 
 # A file
@@ -131,19 +133,16 @@ def judged_row(ids: list[int], *, is_right: bool, group: str) -> Row:
 
 def _rows_of_file(path: Path, spec: DataSpec, tokenizer: Tokenizer, objective: Objective) -> Iterator[Row]:
     placed = _placed(path, spec) if spec.source == "file" else _mixed(path, spec)
-    for place, whole in placed:
-        row = _taught(whole, place)
-        ids, weights = row_tokens(tokenizer, row)
-        if len(ids) > spec.row_tokens_max:
+    for place, row in placed:
+        try:
+            made = _row_make(row, objective, tokenizer, group=place.rpartition(",")[0])
+        except _WrongKind as error:
+            cure = f"objective {objective} learns from {_LEARNS_FROM[objective]}"
+            raise bad_data(f"{place}: {error}", cure) from error
+        if len(made.ids) > spec.row_tokens_max:
             cure = "shorten the row, or raise data.row_tokens_max"
-            raise bad_data(f"{place}: {len(ids)} tokens, but data.row_tokens_max is {spec.row_tokens_max}", cure)
-        if objective == "verifier":
-            is_right = None if isinstance(row, TextRow) else row.is_right
-            if is_right is None:
-                raise bad_data(f"{place}: no `is_right`", "a verifier learns from rows that say is_right: true/false")
-            yield judged_row(ids, is_right=is_right, group=place.rpartition(",")[0])
-        else:
-            yield Row(ids=ids, weights=weights, group=place.rpartition(",")[0])
+            raise bad_data(f"{place}: {len(made.ids)} tokens, but data.row_tokens_max is {spec.row_tokens_max}", cure)
+        yield made
 
 
 def _placed(path: Path, spec: DataSpec) -> Iterator[tuple[str, DataRow]]:
@@ -176,8 +175,40 @@ def _mixed(folder: Path, spec: DataSpec) -> Iterator[tuple[str, DataRow]]:
         raise bad_data(str(error), "repair the file, or leave it out of data.files") from error
 
 
-def _taught(row: DataRow, place: str) -> TaughtRow:
-    if isinstance(row, PreferenceRow | StepRow):
-        found = "a pair of answers" if isinstance(row, PreferenceRow) else "a solution with labelled steps"
-        raise bad_data(f"{place}: {found}", "this objective learns from questions with answers, messages or text")
-    return row
+class _WrongKind(ValueError):
+    """The row is whole, but not what this objective learns from."""
+
+
+_TEXTS = "questions with answers, messages or text"
+_LEARNS_FROM: dict[Objective, str] = {
+    "pretrain": _TEXTS,
+    "sft": _TEXTS,
+    "distill": _TEXTS,
+    "verifier": "questions with answers, or messages, that say is_right: true/false",
+    "prm": '{"question": …, "steps": [{"text": …, "is_right": true/false}, …]}',
+    "dpo": '{"prompt": [messages], "chosen": [messages], "rejected": [messages]}',
+}
+_KINDS: dict[type[DataRow], str] = {
+    PreferenceRow: "a pair of answers",
+    StepRow: "a solution with labelled steps",
+    TextRow: "plain text",
+    DialogueRow: "messages",
+    ProblemRow: "a question with an answer",
+}
+
+
+def _row_make(row: DataRow, objective: Objective, tokenizer: Tokenizer, *, group: str) -> Row:
+    """Raises _WrongKind."""
+    if objective == "dpo" and isinstance(row, PreferenceRow):
+        return pair_row(tokenizer, row, group=group)
+    if objective == "prm" and isinstance(row, StepRow):
+        return labelled_steps_row(tokenizer, row, group=group)
+    if objective in ("dpo", "prm") or isinstance(row, PreferenceRow | StepRow):
+        raise _WrongKind(_KINDS[type(row)])
+    ids, weights = row_tokens(tokenizer, row)
+    if objective != "verifier":
+        return Row(ids=ids, weights=weights, group=group)
+    is_right = None if isinstance(row, TextRow) else row.is_right
+    if is_right is None:
+        raise _WrongKind("no `is_right`")
+    return judged_row(ids, is_right=is_right, group=group)

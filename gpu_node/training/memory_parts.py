@@ -79,6 +79,7 @@ def workload_of(spec: TrainSpec, config: ModelConfig, device: str) -> Workload:
         weight_dtype=spec.weight_dtype,
         optimizer=spec.optimizer,
         is_stepping_early=spec.is_stepping_early,
+        lora_rank=spec.lora.rank,
     )
 
 

@@ -55,7 +55,7 @@ def plan_make(spec: JobSpec, room: NodeRoom) -> Plan:
 
 
 def _train_plan(spec: TrainSpec, room: NodeRoom) -> Plan:
-    config = replace(PRESETS[spec.model_size], has_score_head=spec.objective == "verifier")
+    config = replace(PRESETS[spec.model_size], has_score_head=spec.is_verifier)
     work = workload_of(spec, config, room.device)
     disk_bytes = CHECKPOINTS_ON_DISK * (work.weight_bytes * num_parameters(config) + state_bytes(work)) + SMALL_BYTES
     seconds = None

@@ -21,6 +21,7 @@ from torch.optim._muon import _adjust_lr, _zeropower_via_newtonschulz
 
 from gpu_node.model.transformer import Transformer
 from gpu_node.training.adamw8bit import AdamW8bit
+from gpu_node.training.lora import ADAPTER_SUFFIXES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +110,7 @@ class Optimisers:
     @property
     def peak_rate(self) -> float:
         """Of the blocks' matrices: what a metric tells of."""
-        is_muon = self.config.optimizer == "muon"
+        is_muon = "muon" in self._members  # an adapter alone has no matrix for it
         return self.config.muon_learning_rate if is_muon else self.config.adamw_learning_rate
 
     def clip(self) -> Tensor:
@@ -222,8 +223,9 @@ def _members(named: Mapping[str, Tensor], config: OptimConfig, *, is_wide: bool)
 
 
 def _is_matrix(name: str, parameter: Tensor) -> bool:
-    """Muon's. An embedding's rows are a lookup table, not a linear map: orthogonalising them is wrong."""
-    return parameter.ndim == 2 and ".layers." in name
+    """Muon's. An embedding's rows are a lookup table, not a linear map: orthogonalising them is wrong; so it is with an
+    adapter's factors, whose product is the map."""
+    return parameter.ndim == 2 and ".layers." in name and not name.endswith(ADAPTER_SUFFIXES)
 
 
 def _own(tensor: Tensor) -> Tensor:

@@ -87,7 +87,7 @@ def _training_row(options: argparse.Namespace) -> dict[str, Any]:
     fields |= {"batch_tokens": max(TrainSpec.model_fields["batch_tokens"].default, options.row_tokens)}
     fields |= dict(options.set)
     spec = TrainSpec.model_validate(fields)
-    config = replace(PRESETS[spec.model_size], has_score_head=spec.objective == "verifier")
+    config = replace(PRESETS[spec.model_size], has_score_head=spec.is_verifier)
     moment, parts = peak_parts(workload_of(spec, config, "cuda"))
     limit = int(options.memory_gb * GB)
     row = _row(f"train {spec.model_size}", num_parameters(config), parts, limit=limit)

@@ -1,9 +1,10 @@
-"""The one trainer: reasoner (next-token loss, weighted per token) and verifier (score head) alike.
+"""The one trainer: reasoner (next-token loss, weighted per token), verifier (score head), and whatever a PartLoss asks.
 
 A run's folder holds `training_config.json` (frozen: a resume under another one is refused) and `last/` (or, where every
 checkpoint is kept, `checkpoints/step-N/`), a checkpoint in the Hugging Face layout in the weights' own number format,
-with the optimiser, step and RNG beside it as safetensors + JSON (sharded_state.py), never pickle. Between steps the
-trainer does what `control` says: go on, pause, or stop with a last checkpoint.
+with the optimiser, step and RNG beside it as safetensors + JSON (sharded_state.py), never pickle; of LoRA the adapter
+alone, and at the end the merged model with it. Between steps the trainer does what `control` says: go on, pause, or
+stop with a last checkpoint.
 Invariant: stop and resume gives the same weights as never stopping, bit for bit on CPU (unless a time budget is set:
 then the schedule follows the clock).
 """
@@ -17,15 +18,17 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from gpu_node.data.packing import Batch
-from gpu_node.model.checkpoint import save_checkpoint, staging_of
+from gpu_node.model.checkpoint import folder_make, save_checkpoint, staging_of
 from gpu_node.model.config import ModelConfig
 from gpu_node.model.layers import Block
 from gpu_node.model.transformer import Transformer
@@ -34,12 +37,24 @@ from gpu_node.training.attempt_folder import Control
 from gpu_node.training.distributed import World
 from gpu_node.training.folder_manifest import manifest_of
 from gpu_node.training.job_frames import JobLog
+from gpu_node.training.lora import (
+    ADAPTER_FOLDER,
+    LoraConfig,
+    adapter_of,
+    adapter_read,
+    adapter_write,
+    base_of,
+    lora_attach,
+    merged_one,
+)
 from gpu_node.training.loss_watch import LossWatch
 from gpu_node.training.optim import OptimConfig, Optimisers, schedule_rate
+from gpu_node.training.part_loss import BatchLoss, PartLoss
 from gpu_node.training.sharded_state import state_read, state_write
 
 CONFIG_FILE = "training_config.json"
 STATE_FILE = "trainer_state.json"
+OBJECTIVE_FILE = "objective.safetensors"  # what an objective keeps
 LAST_FOLDER = "last"
 PAUSE_POLL_SECONDS = 0.2  # how soon a paused run notices that it may go on
 
@@ -58,7 +73,7 @@ class BatchOrder(Protocol):
 class TrainConfig:
     """What decides the result. Frozen beside the checkpoint; a resume must bring the same."""
 
-    objective: Literal["language", "score"]
+    objective: Literal["language", "score", "distill", "preference"]
     model: ModelConfig
     num_steps: int
     batch_tokens: int
@@ -69,6 +84,8 @@ class TrainConfig:
     accumulation_steps: int = 1  # turns in which a step's batch is read
     weight_dtype: Literal["float32", "bfloat16"] = "float32"
     is_stepping_early: bool = False  # each parameter is updated within the backward pass: no gradient is kept
+    lora: LoraConfig | None = None
+    loss_settings: Mapping[str, float] = field(default_factory=dict)  # of an objective that has any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +116,9 @@ class Trainer:
         tokenizer_files: Mapping[str, str] | None = None,
         control: Callable[[], Control] = lambda: "run",
         world: World | None = None,
+        loss: PartLoss | None = None,
     ) -> None:
+        """`loss` is the objective's, where the batch alone does not say it."""
         self.config, self.model, self.order, self.folder = config, model, order, folder
         self.log, self.pace, self.evaluate = log, pace or RunPace(), evaluate
         self.tokenizer_files = tokenizer_files
@@ -110,6 +129,8 @@ class Trainer:
         self.weight_dtype: torch.dtype = getattr(torch, config.weight_dtype)
         # Without stochastic rounding most updates of bf16 weights would be lost.
         assert config.weight_dtype == "float32" or config.optim.optimizer == "adamw8bit"
+        if config.lora is not None:
+            lora_attach(model, config.lora, seed=config.seed)
         self.world.shard(model.to(self.weight_dtype))
         self.optimisers = Optimisers(
             model, config.optim, is_wide=not config.is_autocast, is_stepping_early=config.is_stepping_early
@@ -118,12 +139,11 @@ class Trainer:
         self.num_tokens = 0
         self.seconds_before = 0.0
         self._started = time.monotonic()
-        self._saved_step: int | None = None
+        self._saved: tuple[int, bool] | None = None
         self._losses: list[Tensor] = []
         self._watch = LossWatch()
         self._gradient_norm = self._rate = 0.0
-        loss = language_loss if config.objective == "language" else score_loss
-        self._loss = torch.compile(loss, dynamic=True) if self.pace.is_compiled else loss
+        self._loss = loss or BatchLoss(LOSSES[config.objective], is_compiled=self.pace.is_compiled)
         torch.manual_seed(config.seed)
         self._freeze_config()
 
@@ -143,25 +163,28 @@ class Trainer:
         last_saved = last_evaluated = last_logged = time.monotonic()
         self._losses = []
         tokens_at_log = self.num_tokens
+        self._loss.prepare(self.model, self.world)
         self.model.train()
+        is_done = self._is_done
         with self.log.bar(self.config.num_steps, self.num_steps_done, shown=self.pace.has_progress_bar) as bar:
-            while not self._is_done:
+            while not is_done:
                 if self._is_stopped():
                     return False
                 self._losses.append(self.step())
+                is_done = self._is_done
                 bar.update(1)
                 now = time.monotonic()
-                if self.num_steps_done % self.pace.log_steps == 0:
+                if self.num_steps_done % self.pace.log_steps == 0 or is_done:
                     self._log_metrics((self.num_tokens - tokens_at_log) / max(1e-9, now - last_logged))
                     tokens_at_log, last_logged = self.num_tokens, now
                 if self._is_checkpoint_due(now - last_saved):
-                    self.save()
+                    self.save(is_last=is_done)
                     last_saved = now
                 if self.evaluate and now - last_evaluated > self.pace.evaluate_seconds:
                     self._run_evaluation()
                     last_evaluated = last_logged = time.monotonic()
         # Saved before it is evaluated: an evaluation that dies must not take the training with it.
-        self.save()
+        self.save(is_last=True)
         self._run_evaluation()
         is_complete = self.num_steps_done >= self.config.num_steps
         self.log.write("job.finished", step=self.num_steps_done, is_complete=is_complete)
@@ -194,12 +217,7 @@ class Trainer:
         parts = self.world.parts(batch, self.config.objective, num_parts=self.config.accumulation_steps)
         for part, scale in parts:
             with torch.autocast(device, torch.bfloat16, enabled=self.config.is_autocast):
-                loss = self._loss(
-                    self.model,
-                    torch.from_numpy(part.ids_BT).to(device),
-                    torch.from_numpy(part.weights_BT).to(device),
-                    torch.from_numpy(part.labels_BT).to(device),
-                )
+                loss = self._loss(self.model, part, device)
             loss = loss * scale
             loss.backward()
             losses.append(loss.detach())
@@ -258,6 +276,7 @@ class Trainer:
                 "gradient_norm": round(self._gradient_norm, 6),
                 "tokens_per_second": round(tokens_per_second),
                 "num_tokens": self.num_tokens,
+                **self._loss.told(),
             },
             eta_seconds=round(left, 1),
         )
@@ -273,34 +292,53 @@ class Trainer:
 
     # ---- what lies on disk
 
-    def save(self) -> None:
+    def save(self, *, is_last: bool = False) -> None:
         """The whole state as one folder, swapped in as a whole. The same step is saved once. Every rank takes part: the
-        first writes the weights, gathered for one file at a time, each its own rows of the optimiser."""
-        if self._saved_step == self.num_steps_done:
+        first writes the weights, gathered for one file at a time, each its own rows of the optimiser. `is_last`: it is
+        what the training ends with, so that an adapter is merged too."""
+        lora = self.config.lora
+        is_whole = lora is None or is_last
+        if self._saved == (self.num_steps_done, is_whole):
             return
-        target = self._checkpoint_folder
-        if self.world.is_first:
+        target, state = self._checkpoint_folder, self.model.state_dict()
+        learnt = {name: self.world.whole(t) for name, t in adapter_of(state).items()} if lora else {}
+        add_state = partial(self._add_state, learnt)
+
+        def whole(name: str, tensor: Tensor) -> Tensor:
+            gathered = self.world.whole(tensor)
+            return gathered if lora is None else merged_one(name, gathered, learnt, lora)
+
+        if not self.world.is_first:
+            for tensor in base_of(state).values() if is_whole else ():
+                self.world.whole(tensor)
+            add_state(staging_of(target))
+        elif is_whole:
             save_checkpoint(
                 target,
                 self.model,
                 dtype=self.weight_dtype,
                 tokenizer_files=self.tokenizer_files,
-                whole=self.world.whole,
-                add_files=self._add_state,
+                weights=base_of(state),
+                whole=whole,
+                add_files=add_state,
             )
-            self.log.write("checkpoint", step=self.num_steps_done, manifest=manifest_of(target))
         else:
-            for tensor in self.model.state_dict().values():
-                self.world.whole(tensor)
-            self._add_state(staging_of(target))
-        self.world.wait()
-        self._saved_step = self.num_steps_done
-
-    def _add_state(self, staging: Path) -> None:
-        state_write(staging, self.optimisers, self.world)
+            folder_make(target, add_state)
         if self.world.is_first:
-            state = {"step": self.num_steps_done, "num_tokens": self.num_tokens, "seconds": self.seconds}
-            (staging / STATE_FILE).write_text(json.dumps(state) + "\n", encoding="utf-8")
+            self.log.write("checkpoint", step=self.num_steps_done, manifest=manifest_of(target))
+        self.world.wait()
+        self._saved = (self.num_steps_done, is_whole)
+
+    def _add_state(self, learnt: Mapping[str, Tensor], staging: Path) -> None:
+        state_write(staging, self.optimisers, self.world)
+        if not self.world.is_first:
+            return
+        state = {"step": self.num_steps_done, "num_tokens": self.num_tokens, "seconds": self.seconds}
+        (staging / STATE_FILE).write_text(json.dumps(state) + "\n", encoding="utf-8")
+        if kept := self._loss.tensors():
+            save_file(kept, staging / OBJECTIVE_FILE)
+        if self.config.lora is not None:
+            adapter_write(staging / ADAPTER_FOLDER, learnt, self.config.lora)
 
     @property
     def _checkpoint_folder(self) -> Path:
@@ -313,12 +351,16 @@ class Trainer:
         last = folder or self.folder / LAST_FOLDER
         if not (last / STATE_FILE).exists():
             return False
-        self.world.load(self.model, last)
+        if self.config.lora is None:
+            self.world.load(self.model, last)
+        else:
+            self.world.load_some(self.model, adapter_read(last / ADAPTER_FOLDER))
+        self._loss.load_tensors(load_file(last / OBJECTIVE_FILE) if (last / OBJECTIVE_FILE).exists() else {})
         state_read(last, self.optimisers, self.world)
         state = json.loads((last / STATE_FILE).read_text(encoding="utf-8"))
         self.num_steps_done, self.num_tokens = state["step"], state["num_tokens"]
         self.seconds_before = state["seconds"]
-        self._saved_step = self.num_steps_done
+        self._saved = (self.num_steps_done, (last / "config.json").exists())
         return True
 
     def _freeze_config(self) -> None:
@@ -349,3 +391,6 @@ def score_loss(model: Transformer, ids_BT: Tensor, weights_BT: Tensor, labels_BT
     scores_BT = model(ids_BT).float()
     losses = F.binary_cross_entropy_with_logits(scores_BT, labels_BT, reduction="none")
     return (losses * weights_BT).sum() / weights_BT.sum()
+
+
+LOSSES = {"language": language_loss, "score": score_loss}

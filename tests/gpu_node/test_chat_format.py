@@ -28,6 +28,7 @@ from gpu_node.data.chat_format import (
 )
 from gpu_node.data.tokenizer import tokenizer_train
 from gpu_node.inference.scripted import byte_tokenizer
+from gpu_node.protocol.data_rows import RowMessage
 
 both_dialects = pytest.mark.parametrize("dialect", [SVEND, CHATML], ids=lambda dialect: dialect.name)
 
@@ -154,7 +155,7 @@ def test_a_row_is_the_prompt_and_what_the_model_is_to_write(dialect: Dialect) ->
 def test_a_dialogue_learns_the_answer_and_its_end_alone(dialect: Dialect) -> None:
     known = tokenizer_of(dialect)
     ids = special_ids(known)
-    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    turns = [RowMessage(role="user", content="a"), RowMessage(role="assistant", content="b")]
     row, weights = render_dialogue(known, turns)
     learnt = [id_ for id_, weight in zip(row, weights, strict=True) if weight == 1.0]
     assert learnt == [*encode_text(known, "b"), ids.end]

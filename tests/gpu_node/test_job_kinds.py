@@ -11,10 +11,10 @@ from safetensors.torch import load_file
 from gpu_node.model.checkpoint import load_checkpoint
 from gpu_node.protocol.frames import run_event_adapter
 from gpu_node.protocol.job_frames import Checkpoint, CheckpointUploaded, Eval, JobFailed, Metric
-from gpu_node.protocol.job_spec import DataSpec, EvalSpec, ExportSpec, GenerateSpec, QuantizeSpec
+from gpu_node.protocol.job_spec import DataSpec, EvalSpec, ExportSpec, GenerateSpec, LoraSpec, QuantizeSpec
 from gpu_node.protocol.manifest import SignedManifest
 from tests.gpu_node.artifact_server import Artifacts, artifacts_served
-from tests.gpu_node.job_node import JobNode, tiny_checkpoint, train_spec
+from tests.gpu_node.job_node import JobNode, data_folder, tiny_checkpoint, train_spec
 
 pytestmark = pytest.mark.timeout(300)  # each starts processes that import torch: slow where others compute too
 
@@ -132,3 +132,23 @@ def test_a_verifier_is_trained_from_a_reasoners_body(
     folder = artifact(node, store, "job_critic", tmp_path / "critic")
     assert load_checkpoint(folder)[1].has_score_head
     assert (folder / "verifier.json").exists()
+
+
+@pytest.mark.extra
+def test_an_adapter_is_distilled_on_a_node_and_ends_as_a_model(
+    node: JobNode, store: Artifacts, tiny: SignedManifest, tmp_path: Path
+) -> None:
+    spec = train_spec(objective="distill", teacher="tiny", lora=LoraSpec(rank=4), num_steps=4, checkpoint_steps=2)
+    inputs = {"parent": tiny, "teacher": tiny, "data": store.take(data_folder(tmp_path / "data"))}
+    node.put("job_adapter", spec, inputs)
+    folder = artifact(node, store, "job_adapter", tmp_path / "first")
+    assert {path.name for path in folder.iterdir()} == {
+        "adapter",
+        "optimiser-00000-000.safetensors",
+        "optimiser.index.json",
+        "trainer_state.json",
+    }
+    made = [event for event in node.events("job_adapter") if isinstance(event, Checkpoint)]
+    assert [event.step for event in made] == [2, 4]
+    paths = {file.path for file in made[1].manifest.files}
+    assert {"config.json", "model.safetensors", "tokenizer.json", "adapter/adapter_model.safetensors"} <= paths

@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +19,6 @@ from gpu_node.recipes.nano_critic import Judged, auc, critic_rows, problems_draw
 from gpu_node.recipes.nano_rows import Mixture, Part, PoolSpec, mixture_make, pool_make, spans_make, validation_make
 from gpu_node.recipes.span_rows import span_rows
 from gpu_node.training import rollouts
-from gpu_node.training.command import duration_seconds, train_command
 from gpu_node.training.exact_rate import ExactRates
 from gpu_node.training.rollouts import Rollout, rollouts_sample
 
@@ -151,25 +149,6 @@ def test_a_pool_is_drawn_once_and_then_read(tmp_path: Path, tokenizer) -> None:
     first = pool_make(tmp_path, spec, tokenizer)
     assert np.array_equal(first.ids, pool_make(tmp_path, spec, tokenizer).ids)
     assert "repeat" in first.group_names
-
-
-def test_the_train_command_trains_a_preset_on_rows(tmp_path: Path, tokenizer) -> None:
-    pool_make(tmp_path, PoolSpec(name="rows", seed_start=0, num_seeds=30, copy_share=1.0), tokenizer)
-    arguments = ["--rows", str(tmp_path / "rows.npz"), "--out", str(tmp_path / "run"), "--steps", "2"]
-    assert train_command([*arguments, "--batch-tokens", "512"]) == 0
-    kinds = [json.loads(line)["event"]["type"] for line in (tmp_path / "run" / "job.ndjson").read_text().splitlines()]
-    assert kinds[-1] == "job.finished"
-
-
-@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("25m", 1500), ("1.5h", 5400)])
-def test_a_duration_is_read(text: str, seconds: float) -> None:
-    assert duration_seconds(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "25", "-3m", "xm", "infh"])
-def test_what_is_no_duration_is_refused(text: str) -> None:
-    with pytest.raises(Exception, match="no duration"):
-        duration_seconds(text)
 
 
 def test_exact_rates_see_only_what_the_assistant_writes(tmp_path: Path, tokenizer) -> None:

@@ -2015,9 +2015,12 @@ export interface components {
          * @description * `pretrain` - pretrain
          *     * `sft` - sft
          *     * `verifier` - verifier
+         *     * `prm` - prm
+         *     * `distill` - distill
+         *     * `dpo` - dpo
          * @enum {string}
          */
-        ObjectiveEnum: "pretrain" | "sft" | "verifier";
+        ObjectiveEnum: "pretrain" | "sft" | "verifier" | "prm" | "distill" | "dpo";
         /**
          * @description * `` - Open
          *     * `finished` - Finished

@@ -136,7 +136,7 @@ def test_a_resumed_attempt_replaces_the_curve_it_repeats(node, running, launcher
 def test_the_form_is_made_of_the_wires_own_schema(launcher) -> None:
     _, schema = launcher("get", "/api/jobs/spec-schema")
     assert set(schema["kinds"]) == {"train", "evaluate", "generate", "export", "quantize", "import"}
-    assert schema["kinds"]["train"]["properties"]["num_steps"]["description"] == "Optimiser steps"
+    assert schema["kinds"]["train"]["properties"]["num_steps"]["description"] == "Optimiser steps, at most"
     for preset in schema["presets"]:
         from backend.jobs.services import spec_parse
 
