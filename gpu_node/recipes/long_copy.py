@@ -2,7 +2,8 @@
 
 A row is filler with `NUM_NEEDLES` needles (a key and the words behind it, each word once in a row) somewhere in it; at
 its end the keys come again, and the model is to write the words behind each. Training never sees a distance above 8K.
-`python -m gpu_node.recipes.long_copy --out DIR` trains and prints the accuracies as JSON; LOG.md has the figures.
+`python -m gpu_node.recipes.long_copy --out DIR` trains and prints the accuracies as JSON. LOG.md says how far it came:
+with these steps copying had not begun, so there is no figure at 32K yet.
 Not here: language. Scaling by "NTK by parts": Peng et al. 2023, arXiv:2309.00071; its constants are Llama 3.1's.
 """
 

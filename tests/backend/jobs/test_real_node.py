@@ -13,6 +13,7 @@ from backend.nodes.services import nodes_probe
 from gpu_node.protocol.manifest import Manifest
 from tests.backend.jobs.conftest import fresh, status, tick
 from tests.backend.jobs.real_nodes import Fleet, fleet, spec, until
+from tests.gpu_node.foreign_models import folder_write, foreign_model
 from tests.gpu_node.job_node import JobNode
 
 __all__ = ["fleet", "spec"]  # fixtures
@@ -41,6 +42,17 @@ def test_a_training_runs_from_the_queue_to_a_version_in_the_registry(real_node, 
     assert status(evaluation) == "succeeded", fresh(evaluation).failure_message
     report = EvalReport.objects.get(job_id=evaluation.id)
     assert (report.model_version_id, report.n, report.families) == (version.id, 1, ["gcd"])
+
+
+def test_an_import_becomes_a_version_with_its_name_licence_and_source(real_node, spec, make_job) -> None:
+    folder_write(real_node.state / "imports" / "Tiny-Chat", foreign_model())
+    job = make_job(kind="import", source="folder", folder="Tiny-Chat")
+    until(lambda: fresh(job).is_ended)
+    assert status(job) == "succeeded", fresh(job).failure_message
+    version = checkpoint_register(job.id, 1)
+    assert (version.name, version.role, version.dtype) == ("tiny-chat", "reasoner", "float32")
+    assert version.card["licence"] == "apache-2.0"
+    assert version.card["source"]["name"] == "Tiny-Chat"
 
 
 def test_pause_cancel_and_requeue_go_on_from_the_last_checkpoint(real_node, spec, make_job) -> None:
