@@ -131,7 +131,9 @@ train-nano: $(VENV)/.dev ## train both shipped models from scratch (at most 120 
 evaluate-nano: $(VENV)/.dev ## the table of the model card
 	$(PY) -m gpu_node evaluate --model-path gpu_node/weights/svend-nano --verifier-path gpu_node/weights/svend-verifier-nano
 
-# In sittings: pieces that are done (var/evaluate-modes) are skipped. DATA is the folder of the suites' files.
+# In sittings: pieces that are done (var/evaluate-modes) are skipped. DATA is the folder of the suites' files, N how
+# many problems each mode is asked of a suite.
 DATA ?= ../shared/data
+N ?= 50
 evaluate-modes: $(VENV)/.dev ## the table of modes of docs/evaluation.md and the model card (about 25 minutes on 2 cores)
-	$(PY) -m gpu_node.recipes.evaluate_modes --data $(DATA)
+	$(PY) -m gpu_node.recipes.evaluate_modes --data $(DATA) --n $(N)

@@ -41,7 +41,7 @@ MODES: dict[EvalMode, Mode] = {
         Mode("tools", "one answer with tools"),
         Mode("critic", "tools; what the critic rejects is made anew", verify=True),
         Mode("majority", "the commonest of 8 answers", search=Search(strategy="majority", width=8)),
-        Mode("best_of_n", "the critic's best of 8", verify=True, search=Search(strategy="best_of_n", width=8)),
+        Mode("best_of_n", "the critic's choice among 8", verify=True, search=Search(strategy="best_of_n", width=8)),
         Mode("beam", "steps scored by the critic, 4 wide", verify=True, search=Search(strategy="beam")),
         Mode("mcts", "tree search by the critic, 4 wide", verify=True, search=Search(strategy="mcts")),
         Mode(
