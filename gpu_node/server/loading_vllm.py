@@ -18,7 +18,7 @@ from gpu_node.protocol.node import LoadedModel
 from gpu_node.reasoning.attempt import ToolCaller
 from gpu_node.server.loading import orchestrator_build
 from gpu_node.server.model_shelf import ServedModel
-from gpu_node.training.memory_plan import num_parameters
+from gpu_node.training.memory_parts import num_parameters
 
 # Letters, digits, brackets and signs: two tokenizers that read this alike are the same for all that matters here.
 TOKENIZER_PROBE = 'Solve 12.5*x^2 - 7 = 0 for x: {"operation": "solve"}, then explain.'
