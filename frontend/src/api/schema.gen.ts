@@ -2296,6 +2296,7 @@ export interface components {
             model: string;
             allow_tools: boolean;
             verify: boolean;
+            search: components["schemas"]["Search"];
             answer: string | null;
             verdict: components["schemas"]["RunVerdictEnum"] | components["schemas"]["NullEnum"];
             /** Format: double */
