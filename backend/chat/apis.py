@@ -1,9 +1,8 @@
 """/api/conversations: the Ask pages. Parse, authorise, call one service, answer."""
 
-from typing import Any, get_args
+from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from pydantic import ValidationError
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,24 +20,11 @@ from backend.chat.services import (
     conversation_runs,
     conversations_list,
 )
-from backend.runs.apis import RunSerializer
+from backend.runs.apis import RunSerializer, SearchSerializer
 from backend.runs.models import Run
 from backend.runs.run_json import run_json
-from gpu_node.protocol.frames import SEARCH_DEPTH_MAX, SEARCH_WIDTH_MAX, Search, SearchStrategy
+from gpu_node.protocol.frames import Search
 from gpu_node.protocol.run_spec import BUILT_IN_TOOLS, TOOL_NAME_PATTERN, TOOLS_MAX
-
-
-class SearchSerializer(serializers.Serializer[dict[str, Any]]):
-    strategy = serializers.ChoiceField(get_args(SearchStrategy))
-    width = serializers.IntegerField(min_value=1, max_value=SEARCH_WIDTH_MAX, default=4)
-    depth = serializers.IntegerField(min_value=1, max_value=SEARCH_DEPTH_MAX, default=4)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        try:
-            Search.model_validate(attrs)
-        except ValidationError as error:
-            raise serializers.ValidationError(error.errors()[0]["msg"].removeprefix("Value error, ")) from error
-        return attrs
 
 
 class QuestionSerializer(serializers.Serializer[dict[str, Any]]):

@@ -70,6 +70,16 @@ PRESETS: tuple[tuple[str, str, JobSpec], ...] = (
     ),
     ("Evaluate", "Problems at held-out seeds, each family eight times.", EvalSpec(model="svend-nano")),
     (
+        "Evaluate on GSM8K",
+        "100 word problems of a GSM8K file, with tools. Upload the file, or choose it below.",
+        EvalSpec(model="svend-nano", suites=["gsm8k"], num_problems=100),
+    ),
+    (
+        "Quantise INT4",
+        "Weights in 4 bits, measured beside bf16: size, speed and what it answers right.",
+        QuantizeSpec(model="svend-nano", bits=4),
+    ),
+    (
         "Import SmolLM2",
         "A small chat model of another maker (135M, Apache-2.0), to serve or to fine-tune.",
         ImportSpec(),

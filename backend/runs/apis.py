@@ -1,7 +1,10 @@
 """/api/runs: one run, its log, its stop. The account's own only; another's looks like none."""
 
+from typing import Any, get_args
+
 from asgiref.sync import async_to_sync
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from pydantic import ValidationError
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,6 +14,7 @@ from backend.accounts.authentication import caller_of
 from backend.runs.cancel import run_cancel
 from backend.runs.run_json import run_json
 from backend.runs.services import frames_read, run_get
+from gpu_node.protocol.frames import SEARCH_DEPTH_MAX, SEARCH_WIDTH_MAX, Search, SearchStrategy
 
 FRAMES_PER_PAGE = 500
 
@@ -27,6 +31,19 @@ class RunErrorSerializer(serializers.Serializer[object]):
     message = serializers.CharField()
 
 
+class SearchSerializer(serializers.Serializer[dict[str, Any]]):
+    strategy = serializers.ChoiceField(get_args(SearchStrategy))
+    width = serializers.IntegerField(min_value=1, max_value=SEARCH_WIDTH_MAX, default=4)
+    depth = serializers.IntegerField(min_value=1, max_value=SEARCH_DEPTH_MAX, default=4)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        try:
+            Search.model_validate(attrs)
+        except ValidationError as error:
+            raise serializers.ValidationError(error.errors()[0]["msg"].removeprefix("Value error, ")) from error
+        return attrs
+
+
 class RunSerializer(serializers.Serializer[object]):
     """The shape of `run_json`, for the schema."""
 
@@ -37,6 +54,7 @@ class RunSerializer(serializers.Serializer[object]):
     model = serializers.CharField()
     allow_tools = serializers.BooleanField()
     verify = serializers.BooleanField()
+    search = SearchSerializer()
     answer = serializers.CharField(allow_null=True)
     verdict = serializers.ChoiceField(["accept", "reject", "abstain"], allow_null=True)
     score = serializers.FloatField(allow_null=True)

@@ -15,6 +15,7 @@ def run_json(run: Run) -> dict[str, Any]:
         "model": run.model,
         "allow_tools": bool(run.spec["tools"]),
         "verify": run.spec["verify"],
+        "search": run.spec["search"],
         "answer": run.answer if not run.is_live else None,
         "verdict": run.verdict or None,
         "score": run.score,

@@ -59,6 +59,10 @@ def test_no_page_has_a_serious_fault(browser: Browser, product: Product, scheme:
         page.wait_for_load_state("networkidle")
         assert not grave_faults(page), path
     page.goto("/")
+    page.get_by_role("button", name="Search: off").click()
+    page.get_by_text("Majority", exact=True).click()
+    assert not grave_faults(page)
+    page.get_by_label("Answers").fill("3")
     page.get_by_label("Question", exact=True).fill("What is the derivative of x^3 + 2x?")
     page.get_by_role("button", name="Ask", exact=True).click()
     expect(page.get_by_label("Reasoning, step by step")).to_have_attribute("aria-busy", "false", timeout=ANSWER_MS)

@@ -125,6 +125,37 @@ def test_every_page_fits_and_has_its_picture(
     context.close()
 
 
+def test_a_search_shows_its_tree_and_the_keyboard_walks_it(page: Page) -> None:
+    """A beam asked for in the prompt box: every branch in the list, the kept one in the trace, also after a reload."""
+    page.goto("/")
+    page.get_by_role("button", name="Search: off").click()
+    page.get_by_text("Beam", exact=True).click()
+    page.get_by_label("Branches kept").fill("2")
+    page.get_by_label("Steps", exact=True).fill("2")
+    expect(page.get_by_role("button", name="Search: Beam 2 × 2")).to_be_visible()  # noqa: RUF001 - the page's sign
+    ask(page, DERIVATIVE)
+    expect(page.get_by_label("Reasoning, step by step")).to_have_attribute("aria-busy", "false", timeout=ANSWER_MS)
+    tree = page.get_by_role("tree", name="Branches of the search")
+    rows = tree.get_by_role("treeitem")
+    events = [frame["event"] for frame in page.request.get(f"/api/runs/{_run_id(page)}/events").json()["frames"]]
+    opened = {event["branch_id"] for event in events if event["type"] == "branch.open"}
+    assert len(opened) > 2, "the run did not branch"
+    expect(rows).to_have_count(len(opened))
+    expect(tree.get_by_text(re.compile("^kept, "))).to_have_count(1)
+    page.get_by_role("main").focus()
+    page.keyboard.press("t")
+    page.keyboard.press("Home")
+    expect(rows.first).to_be_focused()
+    page.keyboard.press("End")
+    expect(rows.last).to_be_focused()
+    expect(rows.last).to_have_attribute("aria-selected", "true")
+    shown = rows.last.get_attribute("data-branch")
+    page.wait_for_url(f"**/c/**branch={shown}*")
+    page.reload()
+    expect(page.locator(f"[data-branch='{shown}']")).to_have_attribute("aria-selected", "true", timeout=ANSWER_MS)
+    expect(rows).to_have_count(len(opened))
+
+
 def test_the_keyboard_alone_asks_and_walks_the_steps(page: Page) -> None:
     page.goto("/")
     expect(page.get_by_label("Question", exact=True)).to_be_visible()  # as a person would wait

@@ -2299,6 +2299,7 @@ export interface components {
             model: string;
             allow_tools: boolean;
             verify: boolean;
+            search: components["schemas"]["Search"];
             answer: string | null;
             verdict: components["schemas"]["RunVerdictEnum"] | components["schemas"]["NullEnum"];
             /** Format: double */

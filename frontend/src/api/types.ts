@@ -2,7 +2,7 @@
  * The shapes of /api that the pages read: the generated schema's, made exact where the schema can only say
  * "object" or "string" (frames, reasons, what a model's card holds).
  */
-import type { Frame, RunFinished, ToolResult, Usage } from "../protocol.gen";
+import type { Frame, RunFinished, Search, ToolResult, Usage } from "../protocol.gen";
 import type { components } from "./schema.gen";
 
 type Schemas = components["schemas"];
@@ -10,9 +10,10 @@ type Schemas = components["schemas"];
 export type RunStatus = Schemas["RunStatusEnum"];
 export type ApiError = Schemas["RunError"];
 
-export type Run = Omit<Schemas["Run"], "finish_reason" | "usage"> & {
+export type Run = Omit<Schemas["Run"], "finish_reason" | "usage" | "search"> & {
   finish_reason: RunFinished["finish_reason"] | null;
   usage: Usage;
+  search: Search;
 };
 
 export interface RunEvents extends Omit<Schemas["Frames"], "frames"> {
@@ -23,7 +24,10 @@ export type Tool = Omit<Schemas["Tool"], "parameters"> & { parameters: Record<st
 export type ToolTrial = Omit<ToolResult, "type" | "call_id">;
 
 export type Me = Schemas["MeOutput"];
-export type Ask = Pick<Schemas["FirstQuestion"], "question" | "allow_tools" | "verify" | "id">;
+export type Ask = Pick<
+  Schemas["FirstQuestion"],
+  "question" | "allow_tools" | "verify" | "id" | "model" | "search"
+>;
 
 export type ConversationRow = Required<Schemas["Conversation"]> & {
   last_run: Pick<Run, "id" | "status" | "answer" | "verdict" | "score" | "cost_nano_usd"> | null;

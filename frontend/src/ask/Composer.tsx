@@ -1,17 +1,13 @@
-/** The prompt box: the question, the Tools and Check switches, what it will cost, and Ask or Stop. */
+/** The prompt box: the question, the Tools and Check switches, how to search, what it will cost, and Ask or Stop. */
 import { Link } from "@tanstack/react-router";
-import { type KeyboardEvent, type RefObject, useLayoutEffect, useRef } from "react";
+import { type KeyboardEvent, type RefObject, useLayoutEffect, useRef, useState } from "react";
 import { t } from "../strings";
 import { Button } from "../ui/Button";
+import type { Draft } from "./draft";
 import { type PriceHint, QUESTION_BYTES_MAX, questionBytes } from "./price_hint";
+import { SearchChoice, searchWords } from "./SearchChoice";
 
 const HEIGHT_PX_MAX = 220; // then the box scrolls, so that the trace stays in sight
-
-export interface Draft {
-  question: string;
-  allowTools: boolean;
-  verify: boolean;
-}
 
 interface ComposerProps {
   draft: Draft;
@@ -21,6 +17,8 @@ interface ComposerProps {
   isSending: boolean;
   isStopping: boolean;
   hint: PriceHint | null;
+  models: readonly string[]; // that can be asked, the usual one first
+  hasChecker: boolean;
   placeholder: string;
   error: string | null;
   /** The error is about money: its cure lies on the billing page. */
@@ -34,6 +32,7 @@ export function Composer(props: ComposerProps) {
   const isTooLong = bytes > QUESTION_BYTES_MAX;
   const canAsk = draft.question.trim() !== "" && !isTooLong && !props.isSending;
   const form = useRef<HTMLFormElement>(null);
+  const [isChoosing, setChoosing] = useState(false);
   useLayoutEffect(() => {
     const area = box.current;
     if (!area) return;
@@ -86,7 +85,15 @@ export function Composer(props: ComposerProps) {
           {t.ask.priceHintShort(props.hint.mostNanoUsd)}
         </p>
       )}
-      <div className="flex items-center gap-2 px-3 pt-1.5 pb-3">
+      {isChoosing && (
+        <SearchChoice
+          search={draft.search}
+          onChange={(search) => onDraft({ ...draft, search })}
+          mostNanoUsd={props.hint?.mostNanoUsd ?? null}
+          hasChecker={props.hasChecker}
+        />
+      )}
+      <div className="flex flex-wrap items-center gap-2 px-3 pt-1.5 pb-3">
         <Switch
           label={t.ask.tools}
           hint={t.ask.toolsHint}
@@ -99,6 +106,19 @@ export function Composer(props: ComposerProps) {
           isOn={draft.verify}
           onChange={(verify) => onDraft({ ...draft, verify })}
         />
+        <SearchChip
+          words={searchWords(draft.search)}
+          isOn={draft.search.strategy !== "none"}
+          isOpen={isChoosing}
+          onToggle={() => setChoosing(!isChoosing)}
+        />
+        {props.models.length > 1 && (
+          <ModelChoice
+            models={props.models}
+            chosen={draft.model}
+            onChange={(model) => onDraft({ ...draft, model })}
+          />
+        )}
         <span className="flex-1" />
         <p id="composer-note" className="figures text-xs text-soft max-sm:hidden">
           {props.hint && t.ask.priceHint(props.hint.low, props.hint.high, props.hint.mostNanoUsd)}
@@ -142,5 +162,50 @@ function Switch({ label, hint, isOn, onChange }: SwitchProps) {
       />
       {label}
     </button>
+  );
+}
+
+interface SearchChipProps {
+  words: string;
+  isOn: boolean;
+  isOpen: boolean;
+  onToggle: () => void;
+}
+
+function SearchChip({ words, isOn, isOpen, onToggle }: SearchChipProps) {
+  return (
+    <button
+      type="button"
+      aria-expanded={isOpen}
+      onClick={onToggle}
+      className={`figures inline-flex min-h-8 items-center rounded-full border px-3 text-sm transition-colors max-md:min-h-11 ${isOn ? "border-line-strong text-ink" : "border-line text-soft"} ${isOpen ? "bg-sunk" : ""}`}
+    >
+      {t.search.ask.chip(words)}
+    </button>
+  );
+}
+
+interface ModelChoiceProps {
+  models: readonly string[];
+  chosen: string | null;
+  onChange: (model: string | null) => void;
+}
+
+function ModelChoice({ models, chosen, onChange }: ModelChoiceProps) {
+  const [usual, ...others] = models;
+  return (
+    <select
+      aria-label={t.search.ask.model}
+      value={chosen && others.includes(chosen) ? chosen : ""}
+      onChange={(event) => onChange(event.target.value || null)}
+      className="min-h-8 max-w-[180px] rounded-full border border-line bg-raised pr-7 pl-3 text-sm text-ellipsis text-soft max-md:min-h-11"
+    >
+      <option value="">{usual}</option>
+      {others.map((model) => (
+        <option key={model} value={model}>
+          {model}
+        </option>
+      ))}
+    </select>
   );
 }

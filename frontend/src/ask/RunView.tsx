@@ -10,6 +10,7 @@ import { TraceRail } from "../trace/TraceRail";
 import { liveStepKey, traceAnswer } from "../trace/trace_views";
 import { AnswerView } from "./AnswerView";
 import { RunSaid } from "./RunSaid";
+import { searchWords } from "./SearchChoice";
 
 interface RunViewProps {
   following: Following;
@@ -43,6 +44,8 @@ export function RunView({ following, initial, onAskAgain, onEdit, onFacts, branc
           <span>
             {run.allow_tools ? t.run.toolsOn : t.run.toolsOff}
             {run.verify ? `, ${t.run.checked}` : ""}
+            {run.search.strategy !== "none" &&
+              `, ${t.search.ask.chip(searchWords(run.search)).toLowerCase()}`}
           </span>
           <time dateTime={run.created_at} title={utc(run.created_at)}>
             {timeOfDay(run.created_at)}

@@ -1,5 +1,8 @@
 /** What a question will probably cost, and what it costs at most: shown before it is asked. */
 
+import type { Search } from "../protocol.gen";
+import { answersMax } from "../search/search_options";
+
 /** The server's limit on a question (run_spec.QUESTION_BYTES_MAX). */
 export const QUESTION_BYTES_MAX = 65_536;
 
@@ -9,7 +12,9 @@ const GENERATED_WITH_TOOLS = [40, 220] as const;
 const GENERATED_WITHOUT_TOOLS = [10, 80] as const;
 const BYTES_A_TOKEN_TYPICAL = 2.5; // of English and formulas in a 2,048-entry vocabulary
 const TEMPLATE_TOKENS = 6;
-const VERIFIED_ATTEMPTS_MAX = 4; // a rejected answer is tried again: the server's own bound (runs/admission.py)
+// The server's own bounds (runs/admission.py): a rejected answer is tried again, a run has so many tokens in all.
+const VERIFIED_ATTEMPTS_MAX = 4;
+const TOTAL_TOKENS_MAX = 1_000_000;
 
 export interface PriceHint {
   low: number;
@@ -25,17 +30,22 @@ export function priceHint(options: {
   question: string;
   allowTools: boolean;
   verify: boolean;
+  search: Search;
   contextTokens: number;
   priceNanoUsdPerToken: number;
   balanceNanoUsd: number;
 }): PriceHint {
+  const { search, contextTokens } = options;
+  const isSearching = search.strategy !== "none";
+  const most = isSearching ? answersMax(search) : options.verify ? VERIFIED_ATTEMPTS_MAX : 1;
+  const bound = Math.min(contextTokens * most, TOTAL_TOKENS_MAX);
   const prompt = Math.ceil(questionBytes(options.question) / BYTES_A_TOKEN_TYPICAL) + TEMPLATE_TOKENS;
   const [low, high] = options.allowTools ? GENERATED_WITH_TOOLS : GENERATED_WITHOUT_TOOLS;
-  const round = (tokens: number) => Math.min(options.contextTokens, Math.ceil(tokens / 10) * 10);
-  const bound = options.contextTokens * (options.verify ? VERIFIED_ATTEMPTS_MAX : 1);
+  const numFewest = search.strategy === "auto" ? 1 : isSearching ? search.width : 1;
+  const round = (tokens: number) => Math.min(bound, Math.ceil(tokens / 10) * 10);
   return {
-    low: round(prompt + low),
-    high: round(prompt + high),
+    low: round(prompt + low * numFewest),
+    high: round(prompt + high * (isSearching ? most : 1)),
     mostNanoUsd: Math.max(0, Math.min(bound * options.priceNanoUsdPerToken, options.balanceNanoUsd)),
   };
 }

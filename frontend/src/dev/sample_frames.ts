@@ -252,6 +252,7 @@ export function runOf(change: Partial<Run>): Run {
     model: "svend-nano",
     allow_tools: true,
     verify: true,
+    search: { strategy: "none", width: 4, depth: 4 },
     answer: null,
     verdict: null,
     score: null,

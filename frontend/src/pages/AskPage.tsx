@@ -11,9 +11,9 @@ import {
   modelsQuery,
   queryClient,
 } from "../api/queries";
-import type { Run } from "../api/types";
-import { Composer, type Draft } from "../ask/Composer";
-import { draftRead, draftWrite } from "../ask/draft";
+import type { Model, Run } from "../api/types";
+import { Composer } from "../ask/Composer";
+import { type Draft, draftOf, draftRead, draftWrite } from "../ask/draft";
 import { EmptyAsk } from "../ask/EmptyAsk";
 import { PastRun } from "../ask/PastRun";
 import { PendingRun } from "../ask/PendingRun";
@@ -45,7 +45,13 @@ export function AskPage() {
 
   const ask = useMutation({
     mutationFn: async ({ asked, again }: { asked: Draft; again: boolean }) => {
-      const body = { question: asked.question.trim(), allow_tools: asked.allowTools, verify: asked.verify };
+      const body = {
+        question: asked.question.trim(),
+        allow_tools: asked.allowTools,
+        verify: asked.verify,
+        search: asked.search,
+        ...(asked.model ? { model: asked.model } : {}),
+      };
       if (again && conversationId) {
         await conversationAsk(conversationId, body);
         await queryClient.invalidateQueries(conversationQuery(conversationId));
@@ -64,19 +70,25 @@ export function AskPage() {
       if (!again) setDraft((current) => ({ ...current, question: "" }));
       void queryClient.invalidateQueries({ queryKey: ["history"] });
       void queryClient.invalidateQueries({ queryKey: ["me"] });
-      if (id !== conversationId) void navigate({ to: "/c/$conversationId", params: { conversationId: id } });
+      // Without the branch of an earlier run's search in the address; asked again, the page stays where it is.
+      void navigate({
+        to: "/c/$conversationId",
+        params: { conversationId: id },
+        search: {} as never,
+        resetScroll: id !== conversationId,
+      });
     },
   });
   // A new question stands by itself: the model reads no earlier ones. Asking the same again joins its conversation.
   const send = (asked: Draft, again = false) => {
     if (!ask.isPending) ask.mutate({ asked, again });
   };
-  const sendAgain = (run: Run) =>
-    send({ question: run.question, allowTools: run.allow_tools, verify: run.verify }, true);
-  const edit = (run: Run) => {
-    setDraft({ question: run.question, allowTools: run.allow_tools, verify: run.verify });
+  const sendAgain = (run: Run) => send(draftOf(run), true);
+  const edit = (run: Run, search = run.search) => {
+    setDraft({ ...draftOf(run), search });
     box.current?.focus();
   };
+  const models = useReasoners();
 
   return (
     <div className="mx-auto flex min-h-dvh w-full max-w-[1200px] flex-col px-13 max-lg:px-8 max-md:min-h-[calc(100dvh-56px)] max-md:px-4">
@@ -94,6 +106,7 @@ export function AskPage() {
             before={runs.slice(0, -1).map((run) => <PastRun key={run.id} run={run} />)}
             onAskAgain={sendAgain}
             onEdit={edit}
+            onSearch={(run) => edit(run, { ...run.search, strategy: "auto" })}
             onRunning={setRunning}
           />
         ) : (
@@ -109,7 +122,9 @@ export function AskPage() {
           onStop={isRunning && newest && !isSettled(newest) ? stop.stop : undefined}
           isSending={ask.isPending}
           isStopping={stop.isStopping}
-          hint={usePriceHint(draft)}
+          hint={usePriceHint(draft, models.reasoners)}
+          models={models.reasoners.map((model) => model.id)}
+          hasChecker={models.hasChecker}
           placeholder={newest ? t.ask.placeholderMore : t.ask.placeholder}
           error={ask.isError ? askFailure(ask.error) : null}
           isMoneyShort={ask.error instanceof RequestFailed && ask.error.status === 402}
@@ -129,15 +144,28 @@ function askFailure(error: Error): string {
     : words;
 }
 
-function usePriceHint(draft: Draft) {
+const USUAL_ALIAS = "svend-latest"; // what a question without a model asks
+
+/** The models that can be asked, the usual one first. */
+function useReasoners(): { reasoners: Model[]; hasChecker: boolean } {
+  const { data = [] } = useQuery(modelsQuery);
+  const isUsual = (model: Model) => model.aliases.includes(USUAL_ALIAS);
+  const reasoners = data.filter((model) => model.role === "reasoner" && (model.is_ready || isUsual(model)));
+  return {
+    reasoners: reasoners.sort((one, other) => Number(isUsual(other)) - Number(isUsual(one))),
+    hasChecker: data.some((model) => model.role === "verifier" && model.is_ready),
+  };
+}
+
+function usePriceHint(draft: Draft, reasoners: Model[]) {
   const { data: me } = useQuery(meQuery);
-  const { data: models } = useQuery(modelsQuery);
-  const reasoner = models?.find((model) => model.role === "reasoner");
+  const reasoner = reasoners.find((model) => model.id === draft.model) ?? reasoners[0];
   if (!me || !reasoner) return null;
   return priceHint({
     question: draft.question,
     allowTools: draft.allowTools,
     verify: draft.verify,
+    search: draft.search,
     contextTokens: reasoner.context_tokens,
     priceNanoUsdPerToken: reasoner.price_nano_usd_per_token ?? me.price_nano_usd_per_token,
     balanceNanoUsd: me.balance_nano_usd,

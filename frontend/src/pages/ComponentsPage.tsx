@@ -71,7 +71,11 @@ const STATES: State[] = [
     run: runOf({ status: "running", cost_nano_usd: 0 }),
     events: beamLive,
   },
-  { name: "A beam of 4 × 4", run: runOf({}), events: beamEvents(4, 4) },
+  {
+    name: "A beam of 4 × 4",
+    run: runOf({ search: { strategy: "beam", width: 4, depth: 4 } }),
+    events: beamEvents(4, 4),
+  },
   { name: "A search of hundreds of branches", run: runOf({}), events: beamEvents(8, 7) },
   {
     name: "A puzzle, not checked",

@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
 import { useState } from "react";
 import { runQuery } from "../api/queries";
-import { draftRead, draftWrite } from "../ask/draft";
+import { type Draft, draftOf, draftWrite } from "../ask/draft";
 import { RunColumns } from "../ask/RunColumns";
 import { useStop } from "../ask/use_stop";
 import { t } from "../strings";
@@ -18,6 +18,10 @@ export function RunPage() {
   const [isRunning, setRunning] = useState(false);
   const stop = useStop(runId, isRunning);
   useTitle(run.data?.question ?? t.titles.run);
+  const ask = (draft: Draft) => {
+    draftWrite(draft);
+    void navigate({ to: "/" });
+  };
   return (
     <div className="mx-auto w-full max-w-[1200px] px-13 pt-8 pb-16 max-lg:px-8 max-md:px-4 max-md:pt-5">
       {run.isPending && <Skeleton />}
@@ -27,15 +31,8 @@ export function RunPage() {
           key={run.data.id}
           run={run.data}
           onRunning={setRunning}
-          onEdit={(edited) => {
-            draftWrite({
-              ...draftRead(),
-              question: edited.question,
-              allowTools: edited.allow_tools,
-              verify: edited.verify,
-            });
-            void navigate({ to: "/" });
-          }}
+          onEdit={(run) => ask(draftOf(run))}
+          onSearch={(run) => ask({ ...draftOf(run), search: { ...run.search, strategy: "auto" } })}
         />
       )}
       {isRunning && (

@@ -64,6 +64,19 @@ async def test_bad_questions_are_told_where(http: httpx.AsyncClient, body: dict[
     assert await service_call(Run.objects.count) == 0
 
 
+async def test_a_run_says_which_search_was_asked_for(http: httpx.AsyncClient) -> None:
+    search = {"strategy": "majority", "width": 2, "depth": 4}
+    made = await http.post("/api/conversations", json={"question": DERIVATIVE, "search": search})
+    assert made.status_code == 201, made.text
+    run = made.json()["run"]
+    assert run["search"] == search
+    await run_settled(run["id"])
+    plain = await http.post("/api/conversations", json={"question": DERIVATIVE})
+    assert plain.json()["run"]["search"]["strategy"] == "none"
+    assert run["max_total_tokens"] == 2 * plain.json()["run"]["max_total_tokens"]
+    await run_settled(plain.json()["run"]["id"])
+
+
 async def test_models_page_tells_what_there_is(http: httpx.AsyncClient) -> None:
     (model,) = (await http.get("/api/models")).json()
     assert model["is_ready"] is True
