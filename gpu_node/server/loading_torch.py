@@ -22,9 +22,10 @@ from gpu_node.reasoning.verifier import thresholds_load
 from gpu_node.server.loading import manifest_sha256, orchestrator_build
 from gpu_node.server.loading_vllm import served_by_vllm
 from gpu_node.server.model_shelf import READY_SECONDS, EngineName, ServedModel
-from gpu_node.server.node import Node, memory_available_bytes, node_of_models
+from gpu_node.server.node import Node, node_of_models
 from gpu_node.server.run_service import RUNS_MAX
 from gpu_node.tools.executor import ToolExecutor
+from gpu_node.training.machine import memory_available_bytes
 from gpu_node.training.memory_parts import FLOAT_BYTES, RUNTIME_BYTES, Serving, serving_parts
 from gpu_node.training.memory_plan import gib
 

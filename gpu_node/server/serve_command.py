@@ -26,11 +26,12 @@ from gpu_node.server.job_service import JOBS_MAX
 from gpu_node.server.loading import node_scripted
 from gpu_node.server.logs import logs_configure
 from gpu_node.server.model_shelf import EngineName
-from gpu_node.server.node import Node, devices_find
+from gpu_node.server.node import Node
 from gpu_node.server.run_service import RUNS_MAX
 from gpu_node.server.telemetry import telemetry_start, telemetry_wrap
 from gpu_node.tools.executor import ToolExecutor
 from gpu_node.tools.plugins import PluginUnusable, tools_all
+from gpu_node.training.machine import devices_find
 
 CONNECTIONS_MAX = 2048  # readers and askers together
 GRACE_SECONDS = 3

@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from gpu_node.evaluation.benchmarks import benchmark, evaluated_families
-from gpu_node.evaluation.command import weights_sha256
-from gpu_node.evaluation.intervals import Share
 from gpu_node.evaluation.loading import policy_load
 from gpu_node.evaluation.report import share_json
+from gpu_node.evaluation.suite_command import weights_sha256
 from gpu_node.model.checkpoint import folder_replace, load_checkpoint, save_checkpoint
 from gpu_node.model.quantize import Quantization, quantization_of, quantize_state
 from gpu_node.model.transformer import Transformer
+from gpu_node.protocol.intervals import Share
 from gpu_node.protocol.job_spec import QuantizeSpec
 from gpu_node.training.artifact_jobs import CARD_FILE, artifact_tell, model_load, texts_beside
 from gpu_node.training.attempt_folder import AttemptFolder
