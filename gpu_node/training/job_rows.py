@@ -206,9 +206,11 @@ def _row_make(row: DataRow, objective: Objective, tokenizer: Tokenizer, *, group
     if objective in ("dpo", "prm") or isinstance(row, PreferenceRow | StepRow):
         raise _WrongKind(_KINDS[type(row)])
     ids, weights = row_tokens(tokenizer, row)
-    if objective != "verifier":
-        return Row(ids=ids, weights=weights, group=group)
     is_right = None if isinstance(row, TextRow) else row.is_right
+    if objective != "verifier":
+        if is_right is False:
+            raise _WrongKind("an answer that is not right (is_right: false) would be learnt as one that is")
+        return Row(ids=ids, weights=weights, group=group)
     if is_right is None:
         raise _WrongKind("no `is_right`")
     return judged_row(ids, is_right=is_right, group=group)

@@ -118,8 +118,8 @@ def _data_check(spec: TrainSpec, config: ModelConfig) -> PlanCheck:
             message=f"data.row_tokens_max {spec.data.row_tokens_max} exceeds the context of {config.context_tokens}",
             cure=f"set data.row_tokens_max to {config.context_tokens} or less",
         )
-    if spec.data.source == "file":
-        return PlanCheck(name="data", is_ok=True, message="the file is read, line by line, when the job starts")
+    if spec.data.source != "families":
+        return PlanCheck(name="data", is_ok=True, message=f"the {spec.data.source} is read when the job starts")
     return _families_check(spec.data.families)
 
 

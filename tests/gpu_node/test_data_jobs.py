@@ -8,10 +8,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from gpu_node.data.tokenizer import tokenizer_load
 from gpu_node.protocol.job_frames import JobFailed, Metric
 from gpu_node.protocol.job_spec import DataSpec, EndpointSpec, GenerateSpec
 from gpu_node.protocol.plan import Preview, PreviewRequest, PreviewRow
 from gpu_node.training.job_errors import JobRefused
+from gpu_node.training.job_inputs import shipped_tokenizer_folder
 from gpu_node.training.job_rows import rows_make
 from tests.gpu_node.artifact_server import Artifacts, artifacts_served
 from tests.gpu_node.job_node import JobNode, data_folder, error_of
@@ -65,9 +67,6 @@ async def test_a_preview_mixes_files_by_their_weights(
 
 
 def test_a_mixture_takes_no_row_twice_and_none_that_is_broken(tmp_path: Path) -> None:
-    from gpu_node.data.tokenizer import tokenizer_load
-    from gpu_node.training.job_inputs import shipped_tokenizer_folder
-
     tokenizer = tokenizer_load(shipped_tokenizer_folder())
     rows = [{"question": f"What is {n} + 1?", "answer": str(n + 1)} for n in range(5)]
     data_folder(tmp_path / "data_0", rows)
@@ -77,6 +76,16 @@ def test_a_mixture_takes_no_row_twice_and_none_that_is_broken(tmp_path: Path) ->
     (tmp_path / "data_1" / "rows.jsonl").write_text('{"question": "What is 9 + 1?", "answer": "10"}\n{\n')
     with pytest.raises(JobRefused, match="rows.jsonl, line 2: no JSON"):
         list(rows_make(spec, objective="sft", tokenizer=tokenizer, file=tmp_path))
+
+
+def test_an_answer_that_was_judged_wrong_is_not_taught(tmp_path: Path) -> None:
+    tokenizer = tokenizer_load(shipped_tokenizer_folder())
+    path = data_folder(tmp_path / "data", ROWS["kto"]) / "rows.jsonl"
+    with pytest.raises(JobRefused, match="rows.jsonl, line 1: an answer that is not right"):
+        list(rows_make(DataSpec(source="file"), objective="sft", tokenizer=tokenizer, file=path))
+    (row,) = rows_make(DataSpec(source="file"), objective="verifier", tokenizer=tokenizer, file=path)
+    assert row.labels is not None
+    assert row.labels[-1] == 0.0
 
 
 @pytest.mark.parametrize(
