@@ -32,7 +32,7 @@ EVENTS_WAITING_MAX = 64  # between the branches and the log: a slow disk slows t
 BRANCH_TOKENS_MIN = 24  # with fewer left for it, a new branch cannot reach an answer
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class Branch:
     """One branch, from before its sequence exists to after it is closed."""
 
@@ -44,6 +44,7 @@ class Branch:
     attempt: Attempt | None = None
     score: float | None = None  # the critic's, of its answer or else of its last step
     failure: Exception | None = None
+    mass: float = 1.0  # how many draws of the model it stands for: those that were merged into it too
 
     @property
     def path(self) -> Path:

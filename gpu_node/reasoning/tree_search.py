@@ -73,7 +73,7 @@ async def _selection(branches: Branches) -> RunEvent:
     """An answer that the critic accepts; else the one whose branches have the most of its scores together.
 
     That is weighted best-of-n (Li et al. 2023, "Making language models better reasoners with step-aware verifier"): a
-    single best score is often a wrong answer that the critic errs about, and equal answers do not err together.
+    single best score is often a wrong answer that the critic errs about. Branches that were merged count as many.
     """
     if _is_accepted(branches):
         return branches.select(branches.best, "the critic accepts this answer")
@@ -161,10 +161,12 @@ def _children(branches: Branches, parents: list[Branch], num: int, reason: str) 
     """`num` new branches, spread over the parents, the best ones first; of the prompt when there are no parents."""
     num = max(1, min(num, branches.num_affordable))
     origins = [parents[index % len(parents)] if parents else None for index in range(num)]
-    return [
-        branches.open(reason, parent=origin, is_first=index < max(1, len(parents)))
-        for index, origin in enumerate(origins)
-    ]
+    children = []
+    for index, origin in enumerate(origins):
+        child = branches.open(reason, parent=origin, is_first=index < max(1, len(parents)))
+        child.mass = 1.0 if origin is None else origin.mass / origins.count(origin)
+        children.append(child)
+    return children
 
 
 def _survivors(branches: Branches, children: list[Branch]) -> tuple[list[Branch], list[RunEvent]]:
@@ -175,6 +177,7 @@ def _survivors(branches: Branches, children: list[Branch]) -> tuple[list[Branch]
     for child in growing:
         twin = known.setdefault(child.path.state, child)
         if twin is not child:
+            twin.mass += child.mass
             events.append(branches.prune(child, f"the same state as branch {twin.id}"))
     width = branches.spec.search.width
     unique = list(known.values())
@@ -189,6 +192,7 @@ class _Node:
     branch: Branch | None  # None: the prompt
     parent: "_Node | None"
     prior: float = 1.0  # the critic's score of the step that led here
+    rollout: Branch | None = None
     children: list["_Node"] = field(default_factory=list)
     num_tried: int = 0  # steps tried from here, those that led nowhere new as well
     num_visits: int = 0  # counted when a simulation begins, so that those at work together spread out
@@ -258,12 +262,16 @@ async def _simulated(branches: Branches, leaf: _Node, child: Branch) -> Events:
     twin = next((known for known in leaf.children if child.is_growing and _is_same(known, child)), None)
     if twin is not None:
         assert twin.branch is not None
+        assert twin.rollout is not None
+        twin.rollout.mass += child.mass
         yield branches.prune(child, f"the same state as branch {twin.branch.id}")
         value = twin.value
     elif child.is_growing:
         node = _Node(branch=child, parent=leaf, prior=child.score or 0.0, num_visits=1)
         leaf.children.append(node)
-        rollout = branches.open("rollout", parent=child, is_first=True, seed_offset=ROLLOUT_SEEDS + child.id)
+        node.rollout = rollout = branches.open(
+            "rollout", parent=child, is_first=True, seed_offset=ROLLOUT_SEEDS + child.id
+        )
         async with aclosing(branches.run_told(rollout)) as events:
             async for event in events:
                 yield event

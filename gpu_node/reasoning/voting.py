@@ -24,8 +24,8 @@ class Vote:
 
     @property
     def weight(self) -> float:
-        """The critic's scores together; 0 without a critic."""
-        return sum(branch.score or 0.0 for branch in self.branches)
+        """The critic's scores together, each as often as the model drew it; 0 without a critic."""
+        return sum(branch.mass * (branch.score or 0.0) for branch in self.branches)
 
 
 async def votes(branches: Sequence[Branch]) -> list[Vote]:

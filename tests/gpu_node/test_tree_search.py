@@ -30,6 +30,7 @@ from gpu_node.protocol.frames import (
 )
 from gpu_node.protocol.run_spec import RunSpec
 from gpu_node.reasoning.orchestrator import RunRefused
+from gpu_node.reasoning.verifier import Thresholds
 from tests.gpu_node.scripted_node import SOLVE, Cast, cast, spec
 from tests.gpu_node.tiny_model import CONFIG, generated, tiny_model
 
@@ -141,6 +142,15 @@ async def test_a_beam_keeps_the_best_steps_and_merges_equal_ones():
 def path_of(opens: dict[int, BranchOpen], branch_id: int) -> list[int]:
     parent = opens[branch_id].parent_id
     return [branch_id] if parent is None else [*path_of(opens, parent), branch_id]
+
+
+@pytest.mark.parametrize("strategy", ["beam", "mcts"])
+async def test_a_merged_branch_counts_as_often_as_it_was_drawn(strategy: str):
+    common: Attempt = [Thought("common"), Answer("5")]
+    cast_ = cast(answers={"odd one": [common, common, common, [Thought("odd"), Answer("6 right")]]})
+    cast_.orchestrator.verifier.thresholds = Thresholds(accept_above=0.95, reject_below=0.05)
+    events, _ = await searched(cast_, spec("odd one", search=search(strategy, width=4, depth=1)))
+    assert (events[-1].answer, events[-1].score) == ("5", 0.5)
 
 
 async def test_a_step_ends_with_a_line_of_reasoning():
