@@ -25,7 +25,7 @@ IMPORTED_ONLY_BY = {
     "cryptography": ("backend/nodes/secret_box.py",),
     "stripe": ("backend/billing/stripe_client.py",),
     "datasets": ("gpu_node/data/mixing/sources.py",),
-    "openai": ("gpu_node/data/generation/endpoints.py",),
+    "openai": ("gpu_node/data/generation/endpoints.py", "gpu_node/evaluation/url_asker.py"),
     "anthropic": ("gpu_node/data/generation/endpoints.py",),
     "datasketch": ("gpu_node/data/mixing/duplicates.py",),
     "vllm": (),

@@ -151,7 +151,8 @@ class Havoc:
         return death
 
     def _job_process(self, *, is_checkpointed: bool) -> Death:
-        """The job's own process or, each third time, its shim; `is_checkpointed`: of one that can go on from there."""
+        """The job's own process or, each third time, its shim; `is_checkpointed`: of one that can go on from there, and
+        was not interrupted before."""
         wanted = self.dice.choice(["run_job", "run_job", "job_shim"])
         found: list[Process] = []
 
@@ -159,7 +160,7 @@ class Havoc:
             found[:] = [
                 process
                 for process in self.stage.job_processes(wanted)
-                if not is_checkpointed or _can_resume(process.job_id)
+                if not is_checkpointed or (process.epoch == 1 and _can_resume(process.job_id))
             ]
             return bool(found)
 
