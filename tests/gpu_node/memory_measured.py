@@ -23,7 +23,13 @@ class OneBatch:
         shape = (num_rows, tokens // num_rows)
         ids = np.random.default_rng(0).integers(5, vocab_size, shape)
         ones = np.ones(shape, np.float32)
-        self._batch = Batch(ids_BT=ids, weights_BT=ones, labels_BT=ones, groups_B=np.zeros(num_rows, np.int16))
+        self._batch = Batch(
+            ids_BT=ids,
+            weights_BT=ones,
+            labels_BT=ones,
+            groups_B=np.zeros(num_rows, np.int16),
+            rows_B=np.arange(num_rows),
+        )
 
     def batch(self, step: int) -> Batch:
         return self._batch
