@@ -93,7 +93,9 @@ class World:
     # ---- shards: rank r owns the r-th of `size` equal runs of rows, the last ones fewer or none
 
     def shard(self, model: Transformer) -> None:
+        """Moves a model to this rank's device: whole, or its own rows, one block after the other."""
         if self.size == 1:
+            model.to(self.device)
             return
         mesh = init_device_mesh(self.device, (self.size,), mesh_dim_names=("shard",))
         for block in model.model.layers:

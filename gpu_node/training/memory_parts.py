@@ -142,17 +142,23 @@ def _moments(work: Workload) -> dict[Moment, dict[str, int]]:
     copies_backward = one_copy if work.is_recomputing else copies
     forward, loss = _logit_bytes(work)
     chunk = {**always, "gradients": before, "activations": layers + ends, "gathered": gathered}
-    backward = {**always, "gathered": gathered_backward}
     step = {**always, "gradients": whole, "step": _step_bytes(work)}
     return {
         "forward": {**chunk, "logits": forward, "copies": copies + _head_copy_bytes(work)},
         "loss": {**chunk, "logits": loss, "copies": copies_backward + _head_copy_bytes(work)},
-        "backward begins": {**backward, "gradients": head, "activations": layers + again, "copies": copies_backward},
+        "backward begins": {
+            **always,
+            "gradients": head,
+            "activations": layers + again,
+            "copies": copies_backward,
+            "gathered": gathered_backward,
+        },
         "backward ends": {
-            **backward,
+            **always,
             "gradients": behind,
             "activations": layers // c.num_layers + again,
             "copies": one_copy,
+            "gathered": gathered_backward,
         },
         "step": {**step, "activations": layers + ends} if work.is_stepping_early else step,
     }
@@ -216,10 +222,12 @@ def _head_copy_bytes(work: Workload) -> int:
 
 
 def _gathered_bytes(work: Workload) -> tuple[int, int]:
-    """Of FSDP2: the root's weights and two blocks', whole; in the backward pass their gradients too."""
+    """Of FSDP2, forward and backward: the root's weights, two blocks' (one is fetched ahead) and the buffer they arrive
+    in; backward as much of their gradients. On the safe side: how much of it exists at once is a matter of timing."""
     if work.num_ranks == 1:
         return 0, 0
-    weights = work.weight_bytes * (num_root_parameters(work.config) + 2 * num_block_parameters(work.config))
+    root, block = num_root_parameters(work.config), num_block_parameters(work.config)
+    weights = work.weight_bytes * (root + 3 * block)
     return weights, weights if work.lora_rank else 2 * weights
 
 

@@ -77,7 +77,8 @@ def world_join() -> World:
     if device == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     dist.init_process_group("nccl" if device == "cuda" else "gloo", timeout=PEER_TIMEOUT)
-    return World(rank=dist.get_rank(), size=dist.get_world_size(), device=device)
+    ranks_per_node = int(os.environ["LOCAL_WORLD_SIZE"])  # these share a disk
+    return World(rank=dist.get_rank(), size=size, ranks_per_node=ranks_per_node, device=device)
 
 
 def _inputs(attempt: AttemptFolder, spec: TrainSpec) -> TrainInputs:

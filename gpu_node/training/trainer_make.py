@@ -85,7 +85,7 @@ def trainer_make(
     loss = _loss_make(spec, inputs, pool, tokenizer=tokenizer, vocab_size=model.config.vocab_size, world=world)
     return Trainer(
         config=_config(spec, model.config, order),
-        model=model.to(world.device),
+        model=model,
         order=order,
         folder=folder,
         log=log,

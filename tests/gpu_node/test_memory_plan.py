@@ -5,76 +5,27 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from torch.profiler import ProfilerActivity, profile
 
-from gpu_node.data.packing import Batch
 from gpu_node.model import chunked_loss
 from gpu_node.model.config import PRESETS, ModelConfig, config_to_hf
-from gpu_node.model.transformer import Transformer
 from gpu_node.protocol.job_spec import DataSpec, TrainSpec
 from gpu_node.recipes.large_models import SERVING, TRAINING
 from gpu_node.server import loading_torch
 from gpu_node.tools.executor import ToolExecutor
 from gpu_node.training import adamw8bit, memory_parts
-from gpu_node.training.distributed import World
 from gpu_node.training.fitting import fitting_changes
-from gpu_node.training.job_frames import JobLog
 from gpu_node.training.memory_parts import Workload, num_parameters, peak_bytes, peak_parts, serving_parts, workload_of
-from gpu_node.training.optim import OptimConfig
 from gpu_node.training.plan_command import plan_command
-from gpu_node.training.trainer import RunPace, TrainConfig, Trainer
+from tests.gpu_node.memory_measured import ROWS, peak_measured
 
 ROOT = Path(__file__).resolve().parents[2]
 GB = 10**9
 SMALL = ModelConfig(
     vocab_size=2048, width=256, num_layers=2, num_heads=4, num_kv_heads=2, mlp_width=640, context_tokens=1024
 )
-ROWS, ROW_TOKENS = 4, 256
+ROW_TOKENS = 256
 EIGHT_BIT: dict[str, Any] = {"optimizer": "adamw8bit", "weight_dtype": "bfloat16", "is_recomputing": True}
-
-
-class OneBatch:
-    """The same full rows at every step."""
-
-    def __init__(self, tokens: int, vocab_size: int) -> None:
-        shape = (ROWS, tokens // ROWS)
-        ids = np.random.default_rng(0).integers(5, vocab_size, shape)
-        ones = np.ones(shape, np.float32)
-        self._batch = Batch(ids_BT=ids, weights_BT=ones, labels_BT=ones, groups_B=np.zeros(ROWS, np.int16))
-
-    def batch(self, step: int) -> Batch:
-        return self._batch
-
-
-def peak_measured(folder: Path, work: Workload, world: World | None = None) -> int:
-    """Bytes that torch's CPU allocator held at most in this process, from an empty trainer through two steps."""
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as recorded:
-        trainer = Trainer(
-            config=TrainConfig(
-                objective="score" if work.config.has_score_head else "language",
-                model=work.config,
-                num_steps=4,
-                batch_tokens=work.tokens * work.accumulation_steps * work.num_ranks,
-                seed=1,
-                optim=OptimConfig(optimizer=work.optimizer),
-                is_autocast=work.is_autocast,
-                accumulation_steps=work.accumulation_steps,
-                weight_dtype=work.weight_dtype,
-                is_stepping_early=work.is_stepping_early,
-            ),
-            model=Transformer(work.config),
-            order=OneBatch(work.tokens * work.accumulation_steps * work.num_ranks, work.config.vocab_size),
-            folder=folder,
-            log=JobLog(folder / "job.ndjson", echo=False),
-            pace=RunPace(is_recomputing=work.is_recomputing),
-            world=world,
-        )
-        for _ in range(2):
-            trainer.step()
-    events = [event for event in recorded.profiler.kineto_results.events() if event.name() == "[memory]"]
-    return int(np.cumsum([event.nbytes() for event in sorted(events, key=lambda event: event.start_ns())]).max())
 
 
 @pytest.mark.parametrize(
@@ -145,7 +96,7 @@ def test_a_model_that_the_memory_cannot_hold_is_refused_before_it_is_loaded(
 ) -> None:
     (tmp_path / "config.json").write_text(json.dumps(config_to_hf(PRESETS["7b"], dtype="bfloat16")))
     monkeypatch.setattr(loading_torch, "memory_available_bytes", lambda: 16 * 2**30)
-    with pytest.raises(ValueError, match=r"needs 33.66 GiB, 16.00 GiB are free"):
+    with pytest.raises(ValueError, match=r"needs 33.61 GiB, 16.00 GiB are free"):
         loading_torch.served_from_checkpoint(tmp_path, version="m", manifest_sha256="0", tools=ToolExecutor())
 
 
