@@ -33,6 +33,18 @@ PRESETS: tuple[tuple[str, str, JobSpec], ...] = (
         TrainSpec(parent="svend-nano", lora=LoraSpec(rank=16), num_steps=100, warmup_steps=10),
     ),
     (
+        "LoRA on GSM8K",
+        "An adapter of SmolLM2 on a GSM8K training file: import the model and register it first, then choose the file.",
+        TrainSpec(
+            parent="smollm2-135m-instruct",
+            lora=LoraSpec(rank=16),
+            data=DataSpec(source="file", num_rows=7_473),
+            num_steps=100,
+            warmup_steps=10,
+            adamw_learning_rate=3e-4,
+        ),
+    ),
+    (
         "Train a verifier",
         "A critic for svend-nano: it scores reasoning as it is written. Half of its rows are spoilt on purpose.",
         TrainSpec(

@@ -89,7 +89,6 @@ export function Composer(props: ComposerProps) {
         <SearchChoice
           search={draft.search}
           onChange={(search) => onDraft({ ...draft, search })}
-          mostNanoUsd={props.hint?.mostNanoUsd ?? null}
           hasChecker={props.hasChecker}
         />
       )}

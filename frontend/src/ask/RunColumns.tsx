@@ -67,12 +67,15 @@ export function RunColumns({ run, before, onAskAgain, onEdit, onSearch, onRunnin
           </div>
         )}
       </div>
-      <aside className="sticky top-8 flex flex-col gap-4 max-xl:hidden">
-        <div className="rounded-lg border border-line bg-raised p-4 shadow-panel">
+      {/* Not under the prompt box, which stands at the page's foot: a tall search scrolls inside. */}
+      <aside className="sticky top-8 -m-1 flex max-h-[calc(100dvh-188px)] flex-col gap-4 overflow-y-auto p-1 max-xl:hidden [scrollbar-width:thin]">
+        <div className="shrink-0 rounded-lg border border-line bg-raised p-4 shadow-panel">
           <FactsPanel run={current} trace={following.trace} />
         </div>
         {search && (
-          <div className="rounded-lg border border-line bg-raised p-4 shadow-panel">{panel(true)}</div>
+          <div className="shrink-0 rounded-lg border border-line bg-raised p-4 shadow-panel">
+            {panel(true)}
+          </div>
         )}
         {!search && !isRunning && onSearch && (
           <div className="px-4 py-1">

@@ -44,8 +44,7 @@ export function RunView({ following, initial, onAskAgain, onEdit, onFacts, branc
           <span>
             {run.allow_tools ? t.run.toolsOn : t.run.toolsOff}
             {run.verify ? `, ${t.run.checked}` : ""}
-            {run.search.strategy !== "none" &&
-              `, ${t.search.ask.chip(searchWords(run.search)).toLowerCase()}`}
+            {run.search.strategy !== "none" && `, ${t.search.ask.said(searchWords(run.search))}`}
           </span>
           <time dateTime={run.created_at} title={utc(run.created_at)}>
             {timeOfDay(run.created_at)}

@@ -1,4 +1,4 @@
-/** How to search, inside the prompt box: the strategy in a sentence, its numbers, and the most that it can cost. */
+/** How to search, inside the prompt box, which says the cost: the strategy in a sentence, and its numbers. */
 import { useId } from "react";
 import type { Search } from "../protocol.gen";
 import { isTree, needsChecker, SIZE_MAX, STRATEGIES, searchFitted, sizeRead } from "../search/search_options";
@@ -8,12 +8,11 @@ import { Chips } from "../ui/Chips";
 interface ChoiceProps {
   search: Search;
   onChange: (search: Search) => void;
-  mostNanoUsd: number | null;
   /** A checker is served: without one the searches that ask it are refused. */
   hasChecker: boolean;
 }
 
-export function SearchChoice({ search, onChange, mostNanoUsd, hasChecker }: ChoiceProps) {
+export function SearchChoice({ search, onChange, hasChecker }: ChoiceProps) {
   const { ask } = t.search;
   const words = ask.strategies[search.strategy];
   const size = (name: "width" | "depth", label: string) => (
@@ -41,7 +40,6 @@ export function SearchChoice({ search, onChange, mostNanoUsd, hasChecker }: Choi
         <div className="flex flex-wrap items-center gap-x-5 gap-y-2">
           {size("width", words.width)}
           {isTree(search.strategy) && size("depth", words.depth)}
-          {mostNanoUsd !== null && <p className="figures text-sm text-soft">{ask.most(mostNanoUsd)}</p>}
         </div>
       )}
     </section>

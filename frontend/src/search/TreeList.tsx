@@ -68,6 +68,7 @@ export function TreeList({ tree, shownId, nanoUsdPerToken, onChoose, className =
     <div
       ref={grid}
       role="tree"
+      tabIndex={-1} // its rows take the focus, also where it scrolls
       aria-label={t.search.treeLabel}
       onKeyDown={press}
       className={`flex flex-col overflow-y-auto ${className}`}

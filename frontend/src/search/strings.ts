@@ -38,9 +38,9 @@ export const search = {
     label: "How to search",
     off: "off",
     chip: (words: string) => `Search: ${words}`,
+    said: (words: string) => `search: ${words}`,
     model: "Model",
     noChecker: "No checker is served now, and this search asks one. Majority needs none.",
-    most: (nanoUsd: number) => `at most ${money(nanoUsd)}`,
     strategies: {
       none: { name: "None", hint: "One line of reasoning, as far as it leads.", width: "", depth: "" },
       auto: {

@@ -42,7 +42,10 @@ export function SpecField({ field, value, error, isChanged, suggestions, onChang
         name={field.path}
         value={String(value)}
         onChange={(event) => onChange(event.target.value)}
-        options={field.choices.map((choice) => ({ value: choice, label: choice }))}
+        options={[
+          ...(field.isOptional ? [{ value: "", label: a.launch.none }] : []),
+          ...field.choices.map((choice) => ({ value: choice, label: choice })),
+        ]}
       />
     );
   if (field.kind === "choices")

@@ -32,6 +32,7 @@ const schema: JsonSchema = {
     is_autocast: { type: "boolean", default: true },
     lora: { anyOf: [{ $ref: "#/$defs/LoraSpec" }, { type: "null" }], default: null },
     mixture: { type: "array", items: { type: "object" }, default: [] },
+    layout: { anyOf: [{ enum: ["gsm8k", "sft"] }, { type: "null" }], default: null },
   },
 };
 const fields = formFields(schema);
@@ -54,6 +55,7 @@ describe("the launch form", () => {
       ["lora.rank", "integer"],
       ["lora.targets", "choices"],
       ["mixture", "json"],
+      ["layout", "choice"],
     ]);
     expect(fields[0]).toMatchObject({ label: "Model", hint: "A name", isRequired: true });
   });
@@ -76,6 +78,7 @@ describe("the launch form", () => {
         is_autocast: true,
         lora: null,
         mixture: [],
+        layout: null,
       },
     });
   });
