@@ -177,7 +177,7 @@ def test_a_plan_of_a_gang_says_whether_its_nodes_reach_each_other(nodes, launche
         nodes(name)
     tick(nodes_probe())
     assert rendezvous(2) == (True, "gpu-2 can reach gpu-1, which would be rank 0")
-    assert rendezvous(3) == (False, "needs 3 nodes at once; 2 take jobs now")
+    assert rendezvous(4) == (False, "needs 4 nodes at once; 2 take jobs now")
     Node.objects.filter(name="gpu-1").update(url="http://127.0.0.1:1")  # an address that only we can use
     said = "gpu-2 cannot reach rank 0's node at 127.0.0.1:1: Connection refused"
     assert rendezvous(2) == (False, said)

@@ -148,7 +148,13 @@ def test_answers_side_by_side_come_in_pages(worse: ModelVersion, staff: Client) 
     first, second = (staff.get(f"{path}&limit=8&offset={offset}").json() for offset in (0, 8))
     assert (first["num_found"], first["num_kept"], first["families"]) == (12, 12, ["algebra"])
     assert [len(first["samples"]), len(second["samples"])] == [8, 4]
-    assert first["samples"][0]["b"] == {"is_right": False, "given": "5", "trace": trace}
+    assert first["samples"][0]["b"] == {
+        "is_right": False,
+        "given": "5",
+        "num_calls": None,
+        "num_tokens": None,
+        "trace": trace,
+    }
     assert staff.get(f"{path}&show=b_better").json()["num_found"] == 0
     for wrong in ("show=odd", "limit=0", "offset=-1", "limit=51"):
         assert staff.get(f"{path}&{wrong}").status_code == 400
