@@ -76,7 +76,7 @@ reset: down ## stop, then remove all local state (./var)
 
 # --- checks
 test: $(VENV)/.dev browser lint types arch ui-check ui ## all that must hold: lint, types, unit, real services, the shipped model, Chromium
-	CI=$${CI:-} $(PY) -m pytest -n 2 --dist loadfile -m "not extra and not distributed" --durations 10 tests/chaos tests/protocol tests/gpu_node tests/backend tests/worker tests/deploy tests/test_architecture.py
+	CI=$${CI:-} $(PY) -m pytest -n 3 --dist loadfile -m "not extra and not distributed" --durations 15 tests/chaos tests/protocol tests/gpu_node tests/backend tests/worker tests/deploy tests/test_architecture.py
 	CI=$${CI:-} $(PY) -m pytest -m "not extra" tests/e2e
 
 test-fence: $(VENV)/.dev ## the abuse suite on every tier of the fence, in a simulated container too; 200 hostile calls

@@ -24,7 +24,9 @@ def curve(trainer: Trainer, num_steps: int = NUM_STEPS) -> list[float]:
 
 
 @pytest.mark.parametrize(
-    ("how", "tolerance"), [({}, 0.01), ({"weight_dtype": "bfloat16"}, 0.05)], ids=["fp32 weights", "bf16 weights"]
+    ("how", "tolerance"),
+    [({}, 0.01), pytest.param({"weight_dtype": "bfloat16"}, 0.05, marks=pytest.mark.extra)],
+    ids=["fp32 weights", "bf16 weights"],
 )
 def test_its_loss_curve_is_that_of_fp32_adamw(tmp_path: Path, how: dict, tolerance: float) -> None:
     """Measured: 0.24 % at most with fp32 weights, 1.9 % with bf16 ones; bf16 products alone make 1.3 %."""

@@ -63,6 +63,8 @@ async def test_the_cards_problems_come_out_again() -> None:
     assert report.total("held_out").value >= UNSEEN_MIN, report.total("held_out")
 
 
+@pytest.mark.extra
+@pytest.mark.timeout(600)
 async def test_the_critic_tells_right_from_wrong() -> None:
     """On the policy's own samples, at seeds and in wordings that neither was trained on; a constant one gets 0.5."""
     from gpu_node.data.tokenizer import tokenizer_load

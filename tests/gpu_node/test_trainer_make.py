@@ -42,13 +42,17 @@ def solution(number: int) -> dict[str, Any]:
 
 
 def problem(number: int) -> dict[str, Any]:
-    return {"question": asked(number), "answer": str(number + 1), "is_right": number % 2 == 0}
+    return {"question": asked(number), "answer": str(number + 1)}
+
+
+def judged(number: int) -> dict[str, Any]:
+    return problem(number) | {"is_right": number % 2 == 0}
 
 
 ROWS: dict[str, Callable[[int], dict[str, Any]]] = {
     "pretrain": lambda number: {"text": asked(number)},
     "sft": problem,
-    "verifier": problem,
+    "verifier": judged,
     "prm": solution,
     "distill": problem,
     "dpo": pair,
@@ -201,7 +205,8 @@ def test_inputs_that_do_not_fit_are_refused(tmp_path: Path, tiny: Path, teacher:
     data = file_of(tmp_path / "data", "sft")
     critic = tmp_path / "critic"
     verifier = spec_of("verifier", num_steps=3)
-    trainer = made(tmp_path / "critic_run", verifier, data=data, parent=tiny)
+    judged_rows = file_of(tmp_path / "judged", "verifier")
+    trainer = made(tmp_path / "critic_run", verifier, data=judged_rows, parent=tiny)
     trainer.save()
     critic = tmp_path / "critic_run" / LAST_FOLDER
     with pytest.raises(JobRefused, match="the parent is a verifier"):

@@ -302,7 +302,10 @@ async def test_a_run_fails_when_all_its_branches_did(failing: list[int]):
             pass
 
 
-@pytest.mark.parametrize("strategy", ["majority", "beam", "mcts"])
+EXTRA = [pytest.param(name, marks=pytest.mark.extra) for name in ("beam", "mcts")]
+
+
+@pytest.mark.parametrize("strategy", ["majority", *EXTRA])
 async def test_over_the_torch_engine_a_seed_repeats_the_search(strategy: str):
     """Random weights that say random bytes: nothing is asked of the answers, all of the counting and the draws."""
     said = []

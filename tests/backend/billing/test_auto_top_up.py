@@ -87,7 +87,7 @@ def test_a_settlement_that_crosses_the_threshold_rings(
     far: Far, account: Account, price: int, django_capture_on_commit_callbacks: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rung: list[tuple[str, tuple[str, ...]]] = []
-    monkeypatch.setattr("backend.core.queue._send", lambda name, args: rung.append((name, args)))
+    monkeypatch.setattr("backend.core.queue._send", lambda name, args, _request_id: rung.append((name, args)))
     topped_up(far, account, cents=1_000, keep_card=True)
     switch_on(account)
     with django_capture_on_commit_callbacks(execute=True):

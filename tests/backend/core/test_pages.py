@@ -15,6 +15,8 @@ from backend.core.logs import KeysHidden
 from backend.core.queue import TASK_NODES_PROBE, enqueue
 from backend.core.threads import service_call
 
+WAIT_SECONDS = 10.0  # for what comes at once, unless others compute here too
+
 
 def test_every_answer_has_a_request_id(client: Client) -> None:
     assert client.get("/healthz")["x-request-id"].startswith("req_")
@@ -162,7 +164,7 @@ def test_a_broker_that_is_down_loses_the_wake_up_only(settings) -> None:
     queue._celery.cache_clear()
     settings.CELERY_BROKER_URL = "redis://127.0.0.1:1/0"
     try:
-        queue._send(TASK_NODES_PROBE, ())
+        queue._send(TASK_NODES_PROBE, (), "req_of_a_test")
     finally:
         queue._celery.cache_clear()
     with pytest.raises(AssertionError, match="unknown task"):
@@ -176,6 +178,7 @@ def _socket_scope(*headers: tuple[bytes, bytes]) -> dict[str, object]:
     return {"type": "websocket", "path": "/ws/none", "headers": list(headers), "client": ("127.0.0.1", 1)}
 
 
+@pytest.mark.django_db(transaction=True)  # Channels looks after this thread's connection, if it has one
 async def test_a_foreign_pages_websocket_is_refused_before_any_consumer() -> None:
     from backend.core.handlers import OriginRouter
 
@@ -188,12 +191,12 @@ async def test_a_foreign_pages_websocket_is_refused_before_any_consumer() -> Non
     foreign = (b"host", b"127.0.0.1"), (b"origin", b"https://evil.example")
     socket = ApplicationCommunicator(OriginRouter(consumer), _socket_scope(*foreign))
     await socket.send_input({"type": "websocket.connect"})
-    assert (await socket.receive_output())["type"] == "websocket.close"
+    assert (await socket.receive_output(timeout=WAIT_SECONDS))["type"] == "websocket.close"
     assert reached == []
 
     program = ApplicationCommunicator(OriginRouter(consumer), _socket_scope((b"cookie", b"svend_session=x")))
     await program.send_input({"type": "websocket.connect"})
-    assert (await program.receive_output())["type"] == "websocket.accept"
+    assert (await program.receive_output(timeout=WAIT_SECONDS))["type"] == "websocket.accept"
     assert reached == [None]  # its cookie was not read
 
 
