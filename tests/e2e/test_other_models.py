@@ -123,7 +123,7 @@ def _upload(page: Page, name: str, text: str) -> None:
     dialog.locator("input[type=file]").set_input_files(chosen)  # type: ignore[arg-type]
     dialog.get_by_role("button", name=re.compile(r"^Store \d+ rows")).click(timeout=PAGE_MS)
     dialog.get_by_role("button", name="Done").click(timeout=PAGE_MS)
-    expect(page.get_by_role("cell", name=name)).to_be_visible(timeout=PAGE_MS)
+    expect(page.get_by_role("cell", name=name).first).to_be_visible(timeout=PAGE_MS)
 
 
 def _begin(page: Page, kind: str, preset: str) -> None:

@@ -136,7 +136,6 @@ function LaunchForm({ schema, kind, search, clone }: LaunchFormProps) {
     },
   });
   const cloned = clone?.kind === kind ? formValues(fields, clone.spec as unknown as Spec) : null;
-  const data = asked && dataOf(asked);
   const submit = () => (isDear(plan.data) && !isAsking ? setAsking(true) : launch.mutate());
   return (
     <>
@@ -171,8 +170,8 @@ function LaunchForm({ schema, kind, search, clone }: LaunchFormProps) {
             nodeNames={(nodes.data ?? []).map((node) => node.name)}
             onChange={setTyped}
           />
-          {data && kind !== "evaluate" && !needsFile(kind, values) && (
-            <PreviewPanel data={data} nodeName={nodeName} />
+          {asked && dataOf(asked) && kind !== "evaluate" && !needsFile(kind, values) && (
+            <PreviewPanel spec={asked} nodeName={nodeName} />
           )}
         </div>
         <div className="sticky top-6 flex min-w-0 flex-col gap-4 max-xl:static">
