@@ -271,6 +271,9 @@ class JobPreviewApi(APIView):
     class Input(serializers.Serializer[Any]):
         data = serializers.DictField(help_text="the spec's `data`")  # type: ignore[assignment]  # a field of that name
         objective = serializers.ChoiceField(get_args(Objective), default="sft")
+        parent = serializers.CharField(  # type: ignore[assignment]  # as above
+            max_length=128, default=None, allow_null=True, help_text="the checkpoint that will read the rows"
+        )
         num_rows = serializers.IntegerField(min_value=1, max_value=20, default=5)
         node_name = serializers.CharField(max_length=64, required=False)
 

@@ -10,12 +10,13 @@ from urllib.parse import urlsplit
 from backend.core.artifacts import signed_for_reading
 from backend.core.errors import ApplicationError, ServiceUnavailable
 from backend.core.threads import service_call
-from backend.jobs.inputs import inputs_of
+from backend.jobs.inputs import input_manifest, inputs_of
 from backend.jobs.services import spec_parse
 from backend.nodes.client import NodeClient, NodeRefused, NodeUnreachable
 from backend.nodes.models import Node
 from backend.nodes.services import node_address, nodes_ready_for_jobs
 from gpu_node.protocol.job_spec import GenerateSpec, JobSpec, Objective, TrainSpec
+from gpu_node.protocol.manifest import SignedManifest
 from gpu_node.protocol.plan import Plan, PlanCheck, PlanRequest, Preview, PreviewRequest
 
 MILLISECONDS_PER_HOUR = 3_600_000
@@ -49,7 +50,8 @@ async def job_plan(*, spec: dict[str, Any], node_name: str) -> dict[str, Any]:
     parsed = spec_parse(spec)
     nodes = await service_call(_nodes, node_name)
     node = nodes[0]
-    plan = await _asked(node, PlanRequest(spec=parsed))
+    parent = await service_call(_parent_signed, parsed.parent) if isinstance(parsed, TrainSpec) else None
+    plan = await _asked(node, PlanRequest(spec=parsed, parent=parent))
     assert isinstance(plan, Plan)
     if isinstance(parsed, TrainSpec) and parsed.num_nodes > 1:
         others = [check for check in plan.checks if check.name != "rendezvous"]
@@ -68,6 +70,11 @@ async def job_plan(*, spec: dict[str, Any], node_name: str) -> dict[str, Any]:
         "cost_nano_usd_estimated": cost,
         "command": command_line(parsed),
     }
+
+
+def _parent_signed(name: str | None) -> SignedManifest | None:
+    """Raises InputMissing."""
+    return signed_for_reading(input_manifest("parent", name)) if name else None
 
 
 async def _rendezvous_check(spec: TrainSpec, nodes: list[Node]) -> PlanCheck:
@@ -89,13 +96,17 @@ async def _rendezvous_check(spec: TrainSpec, nodes: list[Node]) -> PlanCheck:
     return PlanCheck(name="rendezvous", is_ok=True, message=f"{names} can reach {first.name}, which would be rank 0")
 
 
-async def job_preview(*, data: dict[str, Any], objective: Objective, num_rows: int, node_name: str) -> dict[str, Any]:
+async def job_preview(
+    *, data: dict[str, Any], objective: Objective, num_rows: int, node_name: str, parent: str | None = None
+) -> dict[str, Any]:
+    """`parent`: the checkpoint whose tokenizer reads the rows."""
     spec = spec_parse({"kind": "generate", "data": data})
     assert isinstance(spec, GenerateSpec)
     inputs = await service_call(inputs_of, spec)
     files = [await service_call(signed_for_reading, manifest) for manifest in inputs.values()]
     node = (await service_call(_nodes, node_name))[0]
-    request = PreviewRequest(data=spec.data, objective=objective, files=files, num_rows=num_rows)
+    signed = await service_call(_parent_signed, parent)
+    request = PreviewRequest(data=spec.data, objective=objective, files=files, parent=signed, num_rows=num_rows)
     preview = await _asked(node, request)
     return {**preview.model_dump(mode="json"), "node_name": node.name}
 

@@ -118,7 +118,7 @@ def _repeated(job: Job, *, account_id: str, digest: str) -> Job:
 
 def _name(spec: JobSpec) -> str:
     if isinstance(spec, TrainSpec):
-        return f"{spec.objective} {spec.model_size}"
+        return f"{spec.objective} {spec.parent or spec.model_size}"
     if isinstance(spec, ImportSpec):
         return f"import {spec.name or spec.folder or spec.artifact or spec.source}"
     return f"{spec.kind} {getattr(spec, 'model', '')}".strip()

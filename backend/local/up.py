@@ -133,8 +133,9 @@ def _stripe_env(plan: Plan) -> dict[str, str]:
 
 
 def node_env(plan: Plan) -> dict[str, str]:
-    """What the node sees: one shared secret, and no credential of anything else."""
-    return {**_base_env(), "SVEND_NODE_SECRET": plan.secrets["SVEND_NODE_SECRET"]}
+    """What the node sees: one shared secret, and how pip reaches its index, by which a model is imported."""
+    pip = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+    return {**_base_env(), **pip, "SVEND_NODE_SECRET": plan.secrets["SVEND_NODE_SECRET"]}
 
 
 async def _port_answers(port: int) -> bool:

@@ -333,6 +333,7 @@ export interface PlanCheck {
 
 export interface PlanRequest {
   spec: JobSpec;
+  parent: SignedManifest | null;
   master_host: string;
   master_port: number;
 }
@@ -345,6 +346,7 @@ export interface PreviewRequest {
   data: DataSpec;
   objective: "pretrain" | "sft" | "verifier" | "prm" | "distill" | "dpo";
   files: SignedManifest[];
+  parent: SignedManifest | null;
   num_rows: number;
 }
 

@@ -12,9 +12,11 @@ PREVIEW_ROWS_MAX = 20
 
 
 class PlanRequest(Wire):
-    """`master_host` and `master_port`: where rank 0's node of a gang answers, for a node that will have to reach it."""
+    """`master_host` and `master_port`: where rank 0's node of a gang answers, for a node that will have to reach it.
+    `parent`: of a training that starts from one, whose shape is then planned for."""
 
     spec: JobSpec
+    parent: SignedManifest | None = None
     master_host: str = Field(default="", max_length=255)  # empty: this node would be rank 0, or there is no gang
     master_port: int = Field(default=0, ge=0, lt=65536)
 
@@ -52,11 +54,13 @@ class Plan(Wire):
 
 
 class PreviewRequest(Wire):
-    """`files` hold the rows where data.source is "file" or "mixture"."""
+    """`files` hold the rows where data.source is "file" or "mixture"; `parent` is the checkpoint that will read them,
+    none: a model of ours."""
 
     data: DataSpec
     objective: Objective = "sft"
     files: list[SignedManifest] = Field(default=[], max_length=MIXTURE_FILES_MAX)
+    parent: SignedManifest | None = None
     num_rows: int = Field(default=5, ge=1, le=PREVIEW_ROWS_MAX)
 
 

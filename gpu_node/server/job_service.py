@@ -33,7 +33,7 @@ from gpu_node.protocol.job_frames import (
     Metric,
     RunningJob,
 )
-from gpu_node.protocol.job_spec import JobOrder, TrainSpec
+from gpu_node.protocol.job_spec import JobOrder, JobSpec, TrainSpec
 from gpu_node.protocol.manifest import SignedManifest
 from gpu_node.reasoning.orchestrator import RunRefused
 from gpu_node.server.job_store import AttemptKey, JobStore, Told
@@ -63,7 +63,7 @@ class Attempt:
     key: AttemptKey
     folder: AttemptFolder
     node_rank: int = 0
-    model_size: str = ""  # of a training
+    trains: str = ""  # of a training: the parent, or the size of a new model
     step: int = 0
     has_begun: bool = False  # its process told that it works
     is_paused: bool = False
@@ -75,7 +75,7 @@ class Attempt:
 
     def of(self, order: JobOrder) -> None:
         self.node_rank = order.rendezvous.node_rank if order.rendezvous else 0
-        self.model_size = order.spec.model_size if isinstance(order.spec, TrainSpec) else ""
+        self.trains = trained_by(order.spec)
 
     @property
     def state(self) -> str:
@@ -93,7 +93,7 @@ class JobService:
     folder: Path
     jobs_max: int = JOBS_MAX
     store: JobStore = field(init=False)
-    speeds: dict[str, float] = field(init=False, default_factory=dict)  # last tokens a second, by size of model
+    speeds: dict[str, float] = field(init=False, default_factory=dict)  # last tokens a second, by what was trained
     _attempts: dict[AttemptKey, Attempt] = field(init=False, default_factory=dict)
     _latest: dict[str, int] = field(init=False, default_factory=dict)
     _uploads: dict[tuple[AttemptKey, str], asyncio.Task[None]] = field(init=False, default_factory=dict)
@@ -315,8 +315,8 @@ class JobService:
                 attempt.is_paused = False
             case Metric():
                 attempt.step = event.step
-                if attempt.model_size and (speed := event.values.get("tokens_per_second")):
-                    self.speeds[attempt.model_size] = speed
+                if attempt.trains and (speed := event.values.get("tokens_per_second")):
+                    self.speeds[attempt.trains] = speed
             case Checkpoint():
                 attempt.checkpoints[event.manifest.sha256] = event.step
                 self._checkpoints_trim(attempt)
@@ -438,6 +438,11 @@ class JobService:
                 del self._attempts[attempt.key]
                 if self._latest.get(attempt.key[0]) == attempt.key[1]:
                     del self._latest[attempt.key[0]]
+
+
+def trained_by(spec: JobSpec) -> str:
+    """What a training's speed is told by: its parent, or the size of a new model; "" of other jobs."""
+    return spec.parent or spec.model_size if isinstance(spec, TrainSpec) else ""
 
 
 def _is_leaving(attempt: Attempt) -> bool:

@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Protocol
 
 from gpu_node.inference.vllm_server import VllmOptions
-from gpu_node.protocol.job_spec import JobSpec, TrainSpec
+from gpu_node.protocol.job_spec import JobSpec
 from gpu_node.protocol.node import Device, LoadedModel, NodeInfo
 from gpu_node.protocol.run_spec import BUILT_IN_TOOLS
 from gpu_node.protocol.tools import ToolDescription
 from gpu_node.reasoning.attempt import ToolCaller
 from gpu_node.reasoning.orchestrator import Orchestrator, RunRefused
-from gpu_node.server.job_service import JOBS_MAX, JobService
+from gpu_node.server.job_service import JOBS_MAX, JobService, trained_by
 from gpu_node.server.metrics import Gauge
 from gpu_node.server.model_shelf import ModelShelf, ServedModel
 from gpu_node.server.run_service import RUNS_MAX, RunService
@@ -102,8 +102,7 @@ class Node:
 
     def room(self, spec: JobSpec) -> NodeRoom:
         """What there is for a job now."""
-        speed = self.jobs.speeds.get(spec.model_size) if isinstance(spec, TrainSpec) else None
-        return room_make(self.devices, self.store.folder, tokens_per_second=speed)
+        return room_make(self.devices, self.store.folder, tokens_per_second=self.jobs.speeds.get(trained_by(spec)))
 
     def refuse_if_unfit(self, spec: JobSpec) -> None:
         """Raises RunRefused: it can never run here, or the disk is full now. Its data is looked at by the job itself.

@@ -40,10 +40,11 @@ class NodeRoom:
     tokens_per_second: float | None = None
 
 
-def plan_make(spec: JobSpec, room: NodeRoom) -> Plan:
+def plan_make(spec: JobSpec, room: NodeRoom, parent: ModelConfig | None = None) -> Plan:
+    """`parent`: the shape of what a training starts from; unknown, it is taken for one of the spec's model_size."""
     match spec:
         case TrainSpec():
-            return _train_plan(spec, room)
+            return _train_plan(spec, room, parent)
         case EvalSpec():
             return _small_plan(room, [_eval_check(spec)])
         case GenerateSpec():
@@ -54,8 +55,8 @@ def plan_make(spec: JobSpec, room: NodeRoom) -> Plan:
             assert_never(spec)
 
 
-def _train_plan(spec: TrainSpec, room: NodeRoom) -> Plan:
-    config = replace(PRESETS[spec.model_size], has_score_head=spec.is_verifier)
+def _train_plan(spec: TrainSpec, room: NodeRoom, parent: ModelConfig | None) -> Plan:
+    config = replace(parent or PRESETS[spec.model_size], has_score_head=spec.is_verifier)
     work = workload_of(spec, config, room.device)
     disk_bytes = CHECKPOINTS_ON_DISK * (work.weight_bytes * num_parameters(config) + state_bytes(work)) + SMALL_BYTES
     seconds = None
@@ -72,7 +73,7 @@ def _train_plan(spec: TrainSpec, room: NodeRoom) -> Plan:
         checks=[
             _memory_check(spec, config, room),
             _disk_check(disk_bytes, room),
-            _data_check(spec, config),
+            _data_check(spec, config if parent or spec.parent is None else None),
             _device_check(spec, room),
             *([_rendezvous_check(spec.num_ranks)] if spec.num_nodes > 1 else []),
         ],
@@ -94,7 +95,7 @@ def _memory_check(spec: TrainSpec, config: ModelConfig, room: NodeRoom) -> PlanC
     changes = fitting_changes(
         spec, config, device=room.device, num_devices=room.num_devices, memory_bytes=room.memory_bytes
     )
-    cure = f"{spec.model_size} does not fit on this node: take a smaller model_size or more ranks"
+    cure = f"{spec.parent or spec.model_size} does not fit on this node: take a smaller model_size or more ranks"
     if changes:
         cure = "set " + ", ".join(f"{name} to {_shown(value)}" for name, value in changes.items())
     return PlanCheck(name="memory", is_ok=False, message=message, cure=cure)
@@ -110,8 +111,8 @@ def _disk_check(needed: int, room: NodeRoom) -> PlanCheck:
     return PlanCheck(name="disk", is_ok=is_ok, message=message, cure="" if is_ok else "free disk space on the node")
 
 
-def _data_check(spec: TrainSpec, config: ModelConfig) -> PlanCheck:
-    if spec.parent is None and spec.data.row_tokens_max > config.context_tokens:
+def _data_check(spec: TrainSpec, config: ModelConfig | None) -> PlanCheck:
+    if config is not None and spec.data.row_tokens_max > config.context_tokens:
         return PlanCheck(
             name="data",
             is_ok=False,

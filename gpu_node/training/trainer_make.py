@@ -22,6 +22,7 @@ from gpu_node.model.checkpoint import load_checkpoint
 from gpu_node.model.config import PRESETS, ModelConfig
 from gpu_node.model.transformer import Transformer, initialise
 from gpu_node.protocol.job_spec import Objective, TrainSpec
+from gpu_node.training.artifact_jobs import CARD_FILE
 from gpu_node.training.attempt_folder import Control
 from gpu_node.training.distillation import TOPK_DEFAULT, CachedTeacher, DistillLoss, ModelTeacher, Teacher, topk_write
 from gpu_node.training.distributed import World
@@ -39,6 +40,7 @@ REPORT_ROWS = 500
 STOP_ROWS = 20  # drawing so many takes a second at most
 WARMUP_SHARE = 0.1  # of the steps at most, where epochs say how many there are
 TEXT_FILES = (TOKENIZER_FILE, "tokenizer_config.json")
+CARD_KEPT = ("source", "licence")  # of the parent's card: the rest was measured on other weights
 # A verifier's verdicts before anybody measured it: only the very sure ones count.
 THRESHOLDS = {"accept_above": 0.9, "reject_below": 0.1}
 LOSSES: dict[Objective, Literal["language", "score", "distill", "preference"]] = {
@@ -254,4 +256,8 @@ def _text_files(folder: Path, config: ModelConfig, spec: TrainSpec) -> dict[str,
         files["tokenizer_config.json"] = json.dumps(changed, indent=2) + "\n"
     if spec.is_verifier:
         files["verifier.json"] = json.dumps(THRESHOLDS, indent=2) + "\n"
+    if spec.parent is not None and (folder / CARD_FILE).exists():
+        described = json.loads((folder / CARD_FILE).read_text(encoding="utf-8"))
+        if kept := {name: described[name] for name in CARD_KEPT if name in described}:
+            files[CARD_FILE] = json.dumps(kept, indent=2) + "\n"
     return files

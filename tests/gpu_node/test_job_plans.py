@@ -8,8 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gpu_node.data.chat_format import QUESTION_WEIGHT
+from gpu_node.data.chat_format import CHATML, QUESTION_WEIGHT
 from gpu_node.data.problem import HELD_OUT_SEED_FIRST
+from gpu_node.inference.scripted import byte_tokenizer
 from gpu_node.model.config import PRESETS
 from gpu_node.model.transformer import Transformer
 from gpu_node.protocol import job_spec
@@ -18,7 +19,7 @@ from gpu_node.protocol.plan import Plan, PlanRequest, Preview, PreviewRequest
 from gpu_node.training.memory_parts import num_parameters
 from gpu_node.training.memory_plan import NodeRoom, plan_make
 from tests.gpu_node.artifact_server import artifacts_served
-from tests.gpu_node.job_node import data_folder, error_of
+from tests.gpu_node.job_node import TINY, data_folder, error_of, tiny_checkpoint
 from tests.gpu_node.scripted_node import cast, node_of, served
 
 GIB = 2**30
@@ -116,6 +117,31 @@ async def test_a_plan_over_the_wire(client: httpx.AsyncClient) -> None:
     assert plan.memory_available_bytes > 0
     refused = await client.put("/jobs/job_1?epoch=1", json={"spec": TrainSpec(model_size="13b").model_dump()})
     assert error_of(refused) == (422, "does_not_fit")
+
+
+async def test_a_plan_is_of_the_parents_shape(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    spec = TrainSpec(parent="another", data=DataSpec(row_tokens_max=512))
+    with artifacts_served() as store:
+        parent = store.take(tiny_checkpoint(tmp_path / "parent"))
+        asked = PlanRequest(spec=spec, parent=parent)
+        plan = Plan.model_validate((await client.post("/plan", content=asked.model_dump_json())).json())
+        assert plan.num_parameters == num_parameters(TINY)
+        assert cure_of(plan, "data") == f"set data.row_tokens_max to {TINY.context_tokens} or less"
+        no_model = store.take(data_folder(tmp_path / "rows"))
+        asked = PlanRequest(spec=spec, parent=no_model)
+        refused = await client.post("/plan", content=asked.model_dump_json())
+        assert error_of(refused) == (422, "bad_input")
+        assert "the parent has no config.json" in refused.json()["error"]["message"]
+
+
+async def test_a_preview_is_read_by_the_parents_tokenizer(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    foreign = tmp_path / "parent"
+    foreign.mkdir()
+    byte_tokenizer(CHATML).save(str(foreign / "tokenizer.json"))
+    with artifacts_served() as store:
+        asked = PreviewRequest(data=DataSpec(families=["gcd"]), num_rows=1, parent=store.take(foreign))
+        preview = Preview.model_validate((await client.post("/preview", content=asked.model_dump_json())).json())
+    assert preview.rows[0].tokens[0].text == "<|im_start|>"
 
 
 async def test_a_node_says_whether_it_reaches_rank_0(client: httpx.AsyncClient) -> None:

@@ -1,6 +1,7 @@
 """Every objective a spec can name is trained from its kind of rows, by the spec and paths alone."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -227,3 +228,14 @@ def _without_merges() -> str:
     described = json.loads((TOKENIZER / "tokenizer.json").read_text())
     described["model"]["vocab"]["unheard of"] = max(described["model"]["vocab"].values()) + 1
     return json.dumps(described)
+
+
+def test_whose_model_it_was_stays_in_the_card(tmp_path: Path, tiny: Path) -> None:
+    origin = {"source": {"name": "pypi:another==1", "title": "Another"}, "licence": "apache-2.0"}
+    parent = tmp_path / "parent"
+    shutil.copytree(tiny, parent)
+    (parent / "model_card.json").write_text(json.dumps({"model": "Another", **origin, "total": {"n": 480}}))
+    spec = spec_of("pretrain", num_steps=1, warmup_steps=0)
+    made(tmp_path / "run", spec, data=file_of(tmp_path / "data", "pretrain"), parent=parent).train()
+    card = tmp_path / "run" / LAST_FOLDER / "model_card.json"
+    assert json.loads(card.read_text()) == origin

@@ -123,11 +123,17 @@ export const planQuery = (spec: Record<string, unknown> | null, nodeName: string
     retry: false,
   });
 
-export const previewQuery = (data: Record<string, unknown> | null, nodeName: string) =>
+/** `by`: the model that will read the rows, and what it is to learn from them. */
+export const previewQuery = (
+  data: Record<string, unknown> | null,
+  by: { parent?: unknown; objective?: unknown },
+  nodeName: string,
+) =>
   queryOptions({
-    queryKey: ["preview", data, nodeName],
+    queryKey: ["preview", data, by, nodeName],
     queryFn: () =>
       request<JobPreview>("POST", "/api/jobs/preview", {
+        ...by,
         data,
         num_rows: 3,
         ...(nodeName ? { node_name: nodeName } : {}),

@@ -5,6 +5,7 @@ import type {
   CheckpointRow,
   DataFileRow,
   Gate,
+  Gates,
   JobDetail,
   JobPlan,
   NodeRow,
@@ -322,8 +323,20 @@ const gate = (name: string, is_ok: boolean, message: string, is_blocking = true)
   is_blocking,
 });
 
-export const GATES: Gate[] = [
-  gate("candidate_report", true, "svend-nano-2: 388 of 480 right, 81.0% (95 % interval 77.2% to 84.2%)."),
-  gate("families", false, "Clearly worse on knights_three.", false),
-  gate("not_worse", false, "Clearly worse. Right answers with tools, candidate less served: -22.0%."),
-];
+export const GATES: Gates = {
+  alias: "svend-latest",
+  model: "svend-nano-2",
+  serving: "svend-nano",
+  is_ok: false,
+  candidate_report: null,
+  serving_report: null,
+  gates: [
+    gate("version", true, "svend-nano-2 replaces svend-nano."),
+    {
+      ...gate("candidate_report", false, "svend-nano-2 was not evaluated."),
+      cure: "svend evaluate svend-nano-2",
+    },
+    gate("families", false, "Clearly worse on knights_three.", false),
+    gate("not_worse", false, "Clearly worse. Right answers with tools, candidate less served: -22.0%."),
+  ],
+};

@@ -373,6 +373,9 @@ export const a = {
     red: "Red",
     warning: "Warning",
     cure: "What to do",
+    evaluate: (model: string, isAlike: boolean) =>
+      isAlike ? `Evaluate ${model} on the same problems` : `Evaluate ${model}`,
+    toPrices: "Prices",
     names: {
       version: "Version",
       candidate_report: "Candidate measured",

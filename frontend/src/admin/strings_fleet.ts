@@ -79,7 +79,7 @@ export const files = {
       ? "The store could not be reached from this browser. A bucket must allow this site by its CORS rules."
       : `The store refused a piece (${status}). Try again.`,
   picker: "Data file",
-  pickerHint: "The rows that this job trains on.",
+  pickerHint: "The rows that this job reads.",
   pickerNone: "None chosen",
   pickerOther: (name: string) => `${name} (not among the files stored here)`,
 };

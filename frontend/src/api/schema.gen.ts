@@ -1745,6 +1745,8 @@ export interface components {
             };
             /** @default sft */
             objective: components["schemas"]["ObjectiveEnum"];
+            /** @description the checkpoint that will read the rows */
+            parent?: string | null;
             /** @default 5 */
             num_rows: number;
             node_name?: string;

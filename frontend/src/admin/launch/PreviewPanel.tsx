@@ -7,22 +7,25 @@ import { ErrorNotice, Skeleton } from "../../ui/Notice";
 import { Panel } from "../../ui/Panel";
 import { previewQuery } from "../api";
 import { a } from "../strings";
+import { dataOf } from "./launch_state";
 import type { Spec } from "./schema_form";
 import { spansOfWeight } from "./spans";
 
 const ROWS_SHOWN = 3;
 
 interface PreviewProps {
-  data: Spec | null;
+  spec: Spec;
   nodeName: string;
 }
 
-export function PreviewPanel({ data, nodeName }: PreviewProps) {
+export function PreviewPanel({ spec, nodeName }: PreviewProps) {
+  const data = dataOf(spec);
   // Other rows than the first: the sample moves on, the job's own seeds stay.
   const [offset, setOffset] = useState(0);
   const seed = data?.seed_start;
   const moved = data && typeof seed === "number" ? { ...data, seed_start: seed + offset } : data;
-  const preview = useQuery(previewQuery(moved, nodeName));
+  const { parent, objective } = spec;
+  const preview = useQuery(previewQuery(moved, { parent, objective }, nodeName));
   return (
     <Panel
       title={a.launch.preview}

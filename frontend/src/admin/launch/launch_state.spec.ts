@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { SpecSchema } from "../api_types";
 import { jobOf, SPEC } from "../sample_jobs";
-import { dollarsOf, specFirst, TERMS_FIRST, termsOf, termsRead } from "./launch_state";
+import { begunWith, dollarsOf, specFirst, TERMS_FIRST, termsFirst, termsOf, termsRead } from "./launch_state";
 
 const schema: SpecSchema = {
   kinds: { train: {}, evaluate: { properties: { model: { type: "string" } } } } as Partial<
@@ -36,7 +36,21 @@ describe("what a launch begins with", () => {
     }));
 });
 
+describe("another beginning", () => {
+  it("keeps the model and the file that the address names", () => {
+    const search = { kind: "evaluate", model: "svend-nano", file: "ab12", clone: "job_sample" };
+    const next = begunWith(search, "train", "Quick");
+    expect(next).toMatchObject({ kind: "train", preset: "Quick", model: "svend-nano", file: "ab12" });
+    expect(next.clone).toBeUndefined();
+  });
+});
+
 describe("a job's terms", () => {
+  it("leave the name out where another model is asked the same", () => {
+    const clone = jobOf({ name: "evaluate one", priority: 3 });
+    expect(termsFirst({ clone: clone.id }, clone).name).toBe("evaluate one");
+    expect(termsFirst({ clone: clone.id, model: "other" }, clone)).toMatchObject({ name: "", priority: "3" });
+  });
   it("are those of the job it clones", () => {
     const typed = termsOf(
       jobOf({ budget_nano_usd: 2_500_000_000, priority: 3, wanted_node_names: ["gpu-1"] }),

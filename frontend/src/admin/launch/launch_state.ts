@@ -21,6 +21,16 @@ export interface LaunchSearch {
   rows?: number;
 }
 
+/** The address of another beginning: the model and the file that this one names stay named. */
+export const begunWith = (search: LaunchSearch, kind: JobKind, preset?: string): LaunchSearch => ({
+  kind,
+  preset,
+  model: search.model,
+  parent: search.parent,
+  file: search.file,
+  rows: search.rows,
+});
+
 /** The spec that the form opens with: a clone's, a preset's, or nothing but what the address names. */
 export function specFirst(
   search: LaunchSearch,
@@ -62,6 +72,10 @@ export function termsOf(clone: JobDetail): TermsTyped {
     nodes: clone.wanted_node_names,
   };
 }
+
+/** A clone's terms; one that asks the same of another model is not called by the first one's name. */
+export const termsFirst = (search: LaunchSearch, clone: JobDetail | null): TermsTyped =>
+  clone ? { ...termsOf(clone), ...(search.model ? { name: "" } : {}) } : TERMS_FIRST;
 
 /** "2.50" of nano-dollars, by digits. */
 export function dollarsOf(nanoUsd: number): string {

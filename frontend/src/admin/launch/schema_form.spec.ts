@@ -97,6 +97,11 @@ describe("the launch form", () => {
     });
   });
 
+  it("lets stay empty what begins empty", () => {
+    const named = formFields({ properties: { licence: { type: "string", default: "" } } });
+    expect(formRead("import", named, { licence: " " })).toMatchObject({ errors: {}, spec: { licence: "" } });
+  });
+
   it("takes what it has no field for as JSON", () => {
     expect(read({ mixture: '[{"weight": 2}]' }).spec.mixture).toEqual([{ weight: 2 }]);
     expect(read({ mixture: "two" }).errors).toEqual({ mixture: "Write JSON, such as [] or {}." });

@@ -204,6 +204,7 @@ export function valueRead(field: FormField, given: string | boolean): Read {
   if (field.kind === "json") return jsonRead(text, field.isOptional);
   if (!text) {
     if (field.isOptional) return { value: null };
+    if (field.initial === "") return { value: "" }; // left out is what it begins with
     return { error: "Fill this in." };
   }
   if (field.kind === "choice")

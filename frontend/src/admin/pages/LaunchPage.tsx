@@ -18,13 +18,13 @@ import { jobTitle } from "../jobs/job_words";
 import { FilePicker } from "../launch/FilePicker";
 import { FILE_PATH, fieldsMeant, fieldsOrdered, isOfFile, needsFile } from "../launch/field_rules";
 import {
+  begunWith,
   CONFIRM_NANO_USD,
   dataOf,
   kindsOf,
   type LaunchSearch,
   specFirst,
-  TERMS_FIRST,
-  termsOf,
+  termsFirst,
   termsRead,
 } from "../launch/launch_state";
 import { PlanPanel } from "../launch/PlanPanel";
@@ -86,7 +86,7 @@ function Beginnings({ schema, kind, search }: { schema: SpecSchema; kind: JobKin
           label={a.launch.kind}
           value={kind}
           options={kindsOf(schema).map((value) => ({ value, label: a.jobs.kinds[value] ?? value }))}
-          onChange={(value) => go({ kind: value })}
+          onChange={(value) => go(begunWith(search, value))}
         />
       )}
       {presets.length > 0 && (
@@ -96,7 +96,7 @@ function Beginnings({ schema, kind, search }: { schema: SpecSchema; kind: JobKin
             label={a.launch.presets}
             value={search.preset ?? ""}
             options={presets.map((preset) => ({ value: preset.name, label: preset.name }))}
-            onChange={(preset) => go({ kind, preset })}
+            onChange={(preset) => go(begunWith(search, kind, preset))}
           />
         </div>
       )}
@@ -116,7 +116,7 @@ function LaunchForm({ schema, kind, search, clone }: LaunchFormProps) {
   const navigate = useNavigate();
   const fields = useMemo(() => fieldsOrdered(kind, formFields(schema.kinds[kind])), [schema, kind]);
   const [values, setValues] = useState(() => formValues(fields, specFirst(search, kind, schema, clone)));
-  const [typed, setTyped] = useState(() => (clone ? termsOf(clone) : TERMS_FIRST));
+  const [typed, setTyped] = useState(() => termsFirst(search, clone));
   const [jobId] = useState(() => idMake("job")); // a second click makes no second job
   const [isAsking, setAsking] = useState(false);
   const [isRepeating, setRepeating] = useState(false);
@@ -136,7 +136,6 @@ function LaunchForm({ schema, kind, search, clone }: LaunchFormProps) {
     },
   });
   const cloned = clone?.kind === kind ? formValues(fields, clone.spec as unknown as Spec) : null;
-  const data = asked && dataOf(asked);
   const submit = () => (isDear(plan.data) && !isAsking ? setAsking(true) : launch.mutate());
   return (
     <>
@@ -171,8 +170,8 @@ function LaunchForm({ schema, kind, search, clone }: LaunchFormProps) {
             nodeNames={(nodes.data ?? []).map((node) => node.name)}
             onChange={setTyped}
           />
-          {data && kind !== "evaluate" && !needsFile(kind, values) && (
-            <PreviewPanel data={data} nodeName={nodeName} />
+          {asked && dataOf(asked) && kind !== "evaluate" && !needsFile(kind, values) && (
+            <PreviewPanel spec={asked} nodeName={nodeName} />
           )}
         </div>
         <div className="sticky top-6 flex min-w-0 flex-col gap-4 max-xl:static">

@@ -138,7 +138,7 @@ function GatesPanel({ gates }: { gates: Gates }) {
         )
       }
     >
-      <GateList gates={gates.gates} />
+      <GateList gates={gates} />
       <PromoteForm gates={gates} />
     </Panel>
   );
