@@ -15,6 +15,8 @@ import { GateList } from "../models/GateList";
 import { HistoryTable } from "../models/HistoryTable";
 import { a } from "../strings";
 
+const USUAL_ALIAS = "svend-latest"; // what a question without a model asks
+
 export function PromotePage() {
   return (
     <AdminFrame
@@ -36,7 +38,8 @@ function Promotion() {
   const navigate = useNavigate();
   const aliases = useQuery(aliasesQuery);
   const versions = useQuery(versionsQuery);
-  const alias = search.alias ?? aliases.data?.[0]?.alias ?? "";
+  const usual = aliases.data?.find((one) => one.alias === USUAL_ALIAS) ?? aliases.data?.[0];
+  const alias = search.alias ?? usual?.alias ?? "";
   const version = search.version ?? "";
   const gates = useQuery(gatesQuery(version, alias));
   const history = useQuery(promotionsQuery(alias));
