@@ -2,7 +2,7 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
-import { queryClient } from "../../api/queries";
+import { queryClient, USUAL_ALIAS } from "../../api/queries";
 import { Button } from "../../ui/Button";
 import { ErrorNotice, errorWords, Skeleton } from "../../ui/Notice";
 import { Panel } from "../../ui/Panel";
@@ -14,8 +14,6 @@ import { TEXT_LINK } from "../links";
 import { GateList } from "../models/GateList";
 import { HistoryTable } from "../models/HistoryTable";
 import { a } from "../strings";
-
-const USUAL_ALIAS = "svend-latest"; // what a question without a model asks
 
 export function PromotePage() {
   return (
