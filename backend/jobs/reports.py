@@ -56,12 +56,12 @@ def _lineage(checkpoint: Checkpoint) -> Lineage:
         data_sha256=data.get("file") or hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest(),
         code_version=str(versions.get("code") or versions.get("svend", "")),
         config=job.spec,
-        parent=_parent_name(job.spec.get("parent")),
+        parent=_parent_name(job.spec.get("parent") or job.spec.get("model")),
     )
 
 
 def _parent_name(parent: str | None) -> str | None:
-    """The ModelVersion that the training started from, where its checkpoint was registered."""
+    """The ModelVersion that the job started from, where its checkpoint was registered."""
     if parent is None or not (found := _CHECKPOINT.fullmatch(parent)):
         return parent
     version = ModelVersion.objects.filter(job_id=found[1], step=int(found[2])).first()

@@ -81,7 +81,8 @@ def test_an_operator_brings_in_another_makers_model(operator: Page, screenshots:
     _file_choose(page, PRACTICE)
     expect(page.get_by_label("Num rows", exact=True)).to_have_value(str(NUM_PRACTICE))
     _fill(page, SHORT)
-    expect(page.get_by_role("heading", name="The data as the model sees it")).to_be_visible(timeout=PAGE_MS)
+    seen = page.get_by_role("region", name="The data as the model sees it")
+    expect(seen.get_by_text("<|im_start|>").first).to_be_visible(timeout=PAGE_MS)  # by its own tokenizer
     looked.at("lora-form")
     _launch(page)
     _register(page, TUNED)
@@ -100,13 +101,16 @@ def test_an_operator_brings_in_another_makers_model(operator: Page, screenshots:
 
     # In 4 bits, beside what it was.
     _begin(page, "Quantize", "Quantise INT4")
-    _fill(page, {"Model": TUNED, "Families": "gcd", "Num problems": "1"})
+    _fill(page, {"Model": TUNED, "Num problems": "0"})  # it is measured below
     _launch(page)
     expect(page.get_by_role("region", name="Before and after").get_by_text("int4")).to_be_visible(timeout=PAGE_MS)
     _register(page, SMALL)
     looked.at("quantise-job")
 
     _load(page, CRITIC)
+    quantised = page.get_by_role("row", name=re.compile(SMALL))
+    expect(quantised.get_by_text("SmolLM2-135M-Instruct, apache-2.0, INT4, groups of 64")).to_be_visible()
+    expect(quantised.get_by_text(TUNED, exact=True)).to_be_visible()  # where it came from
     looked.at("registry")
     _promote(page, looked)
     _ask_with_beam(page, looked)
@@ -200,14 +204,14 @@ def _promote(page: Page, looked: "_Looked") -> None:
     gates = page.get_by_role("list", name="Gates")
     page.goto("/admin/models")
     page.get_by_role("link", name=f"Promote: {SMALL}", exact=True).click(timeout=PAGE_MS)
-    gates.get_by_role("link", name=f"Evaluate {SMALL}", exact=True).click(timeout=PAGE_MS)
+    gates.get_by_role("link", name=f"Evaluate {SMALL}", exact=True).first.click(timeout=PAGE_MS)
     _examine(page, SMALL)
 
     page.goto("/admin/models")
     page.get_by_role("link", name=f"Promote: {SMALL}", exact=True).click(timeout=PAGE_MS)
     looked.at("gates")
     gates.get_by_role("link", name=f"Evaluate {SERVED} on the same problems").click(timeout=PAGE_MS)
-    expect(page.get_by_label("Model", exact=False).first).to_have_value(SERVED, timeout=PAGE_MS)
+    expect(page.locator("input[name=model]")).to_have_value(SERVED, timeout=PAGE_MS)
     _launch(page)
 
     page.goto("/admin/models")

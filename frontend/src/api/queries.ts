@@ -38,6 +38,8 @@ export const queryClient = new QueryClient({
 
 export const meQuery = queryOptions({ queryKey: ["me"], queryFn: () => request<Me>("GET", "/api/me") });
 
+export const USUAL_ALIAS = "svend-latest"; // what a question without a model asks
+
 export const modelsQuery = queryOptions({
   queryKey: ["models"],
   queryFn: () => request<Model[]>("GET", "/api/models"),

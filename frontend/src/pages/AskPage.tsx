@@ -10,6 +10,7 @@ import {
   meQuery,
   modelsQuery,
   queryClient,
+  USUAL_ALIAS,
 } from "../api/queries";
 import type { Model, Run } from "../api/types";
 import { Composer } from "../ask/Composer";
@@ -143,8 +144,6 @@ function askFailure(error: Error): string {
     ? `${words} (${t.errors.requestId(error.requestId)})`
     : words;
 }
-
-const USUAL_ALIAS = "svend-latest"; // what a question without a model asks
 
 /** The models that can be asked, the usual one first. */
 function useReasoners(): { reasoners: Model[]; hasChecker: boolean } {

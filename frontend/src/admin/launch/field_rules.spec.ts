@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { fieldsMeant, fieldsOrdered, isLeading, isOfFile, needsFile } from "./field_rules";
+import { fieldsMeant, fieldsOrdered, isLeading, isOfFile } from "./field_rules";
 import type { FormField } from "./schema_form";
 
 const fieldsOf = (...paths: string[]) => paths.map((path) => ({ path, isRequired: false }) as FormField);
@@ -52,18 +52,25 @@ describe("which settings mean something", () => {
   });
 });
 
+describe("a model's size", () => {
+  it("is the parent's where there is one", () => {
+    const sizes = fieldsOf("model_size", "parent");
+    expect(pathsOf(fieldsMeant("train", sizes, { model_size: "nano", parent: "another" }))).toEqual([
+      "parent",
+    ]);
+    expect(fieldsMeant("train", sizes, { model_size: "nano", parent: "" })).toHaveLength(2);
+  });
+});
+
 describe("a stored file", () => {
-  it("is asked for where rows come from one, and must be chosen for a training", () => {
+  it("is asked for where rows come from one", () => {
     expect(isOfFile("train", { "data.source": "file" })).toBe(true);
-    expect(needsFile("train", { "data.source": "file", "data.file": "" })).toBe(true);
-    expect(needsFile("train", { "data.source": "file", "data.file": "ab12" })).toBe(false);
     expect(isOfFile("train", PLAIN)).toBe(false);
   });
 
   it("is a suite's rows in an evaluation, which may do without", () => {
     expect(isOfFile("evaluate", { "data.file": "", suites: "gsm8k" })).toBe(true);
     expect(isOfFile("evaluate", { "data.file": "", suites: "" })).toBe(false);
-    expect(needsFile("evaluate", { "data.file": "", suites: "gsm8k" })).toBe(false);
   });
 });
 

@@ -50,6 +50,7 @@ const MEANT: readonly [kind: string, pattern: RegExp, isMeant: (values: FormValu
   ["*", /^data\.files$/, isAt("data.source", "mixture")],
   ["*", /^data\.layout$/, isAt("data.source", "file", "mixture")],
   ["generate", /^endpoint\.(?!address$)/, isFilled("endpoint.address")],
+  ["train", /^model_size$/, (values) => !isFilled("parent")(values)],
   ["train", /^teacher$|^distill_/, isAt("objective", "distill")],
   ["train", /^dpo_/, isAt("objective", "dpo")],
   ["train", /^lora\.(?!rank$)/, isNumberAbove("lora.rank", 0)],
@@ -75,10 +76,6 @@ export const FILE_PATH = "data.file";
 /** Whether rows come from a stored file, which is then chosen. */
 export const isOfFile = (kind: JobKind, values: FormValues): boolean =>
   kind === "evaluate" ? FILE_PATH in values && isFilled("suites")(values) : values["data.source"] === "file";
-
-/** Whether the job cannot begin without that file. */
-export const needsFile = (kind: JobKind, values: FormValues): boolean =>
-  kind !== "evaluate" && isOfFile(kind, values) && !values[FILE_PATH];
 
 /** Fields in the order a reader decides them: the leading ones first, as they are listed. */
 export function fieldsOrdered(kind: JobKind, fields: FormField[]): FormField[] {

@@ -1,7 +1,16 @@
 import { describe, expect, it } from "vitest";
 import type { SpecSchema } from "../api_types";
 import { jobOf, SPEC } from "../sample_jobs";
-import { begunWith, dollarsOf, specFirst, TERMS_FIRST, termsFirst, termsOf, termsRead } from "./launch_state";
+import {
+  begunWith,
+  dataOf,
+  dollarsOf,
+  specFirst,
+  TERMS_FIRST,
+  termsFirst,
+  termsOf,
+  termsRead,
+} from "./launch_state";
 
 const schema: SpecSchema = {
   kinds: { train: {}, evaluate: { properties: { model: { type: "string" } } } } as Partial<
@@ -34,6 +43,16 @@ describe("what a launch begins with", () => {
     expect(specFirst({ model: "job_sample:50" }, "evaluate", schema, null)).toEqual({
       model: "job_sample:50",
     }));
+});
+
+describe("rows that can be looked at", () => {
+  it.each([
+    [{ data: { source: "families" } }, true],
+    [{ data: { source: "file", file: null } }, false],
+    [{ data: { source: "file", file: "ab12" } }, true],
+    [{ data: { file: "ab12" } }, false],
+    [{}, false],
+  ])("of %j: %s", (spec, isThere) => expect(dataOf(spec) !== null).toBe(isThere));
 });
 
 describe("another beginning", () => {

@@ -106,8 +106,8 @@ export function termsRead(typed: TermsTyped): { terms: JobTerms; errors: TermsEr
   };
 }
 
-/** The spec's rows, where a job of its kind draws any. */
+/** The spec's rows, where a job of its kind draws any and the file that they come from is chosen. */
 export function dataOf(spec: Spec): Spec | null {
-  const data = spec.data;
-  return data && typeof data === "object" ? (data as Spec) : null;
+  const data = spec.data as Spec | undefined;
+  return data?.source && (data.source !== "file" || data.file) ? data : null;
 }

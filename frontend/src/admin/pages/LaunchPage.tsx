@@ -16,7 +16,7 @@ import { jobLaunch, jobQuery, nodesQuery, planQuery, specSchemaQuery, versionsQu
 import type { JobDetail, JobKind, JobPlan, SpecSchema } from "../api_types";
 import { jobTitle } from "../jobs/job_words";
 import { FilePicker } from "../launch/FilePicker";
-import { FILE_PATH, fieldsMeant, fieldsOrdered, isOfFile, needsFile } from "../launch/field_rules";
+import { FILE_PATH, fieldsMeant, fieldsOrdered, isOfFile } from "../launch/field_rules";
 import {
   begunWith,
   CONFIRM_NANO_USD,
@@ -170,9 +170,7 @@ function LaunchForm({ schema, kind, search, clone }: LaunchFormProps) {
             nodeNames={(nodes.data ?? []).map((node) => node.name)}
             onChange={setTyped}
           />
-          {asked && dataOf(asked) && kind !== "evaluate" && !needsFile(kind, values) && (
-            <PreviewPanel spec={asked} nodeName={nodeName} />
-          )}
+          {asked && dataOf(asked) && <PreviewPanel spec={asked} nodeName={nodeName} />}
         </div>
         <div className="sticky top-6 flex min-w-0 flex-col gap-4 max-xl:static">
           <PlanPanel

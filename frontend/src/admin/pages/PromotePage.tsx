@@ -2,7 +2,7 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
-import { queryClient } from "../../api/queries";
+import { queryClient, USUAL_ALIAS } from "../../api/queries";
 import { Button } from "../../ui/Button";
 import { ErrorNotice, errorWords, Skeleton } from "../../ui/Notice";
 import { Panel } from "../../ui/Panel";
@@ -36,7 +36,8 @@ function Promotion() {
   const navigate = useNavigate();
   const aliases = useQuery(aliasesQuery);
   const versions = useQuery(versionsQuery);
-  const alias = search.alias ?? aliases.data?.[0]?.alias ?? "";
+  const usual = aliases.data?.find((one) => one.alias === USUAL_ALIAS) ?? aliases.data?.[0];
+  const alias = search.alias ?? usual?.alias ?? "";
   const version = search.version ?? "";
   const gates = useQuery(gatesQuery(version, alias));
   const history = useQuery(promotionsQuery(alias));
