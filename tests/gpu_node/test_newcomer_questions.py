@@ -36,6 +36,7 @@ def test_the_questions_are_none_that_training_draws() -> None:
 
 
 @pytest.mark.model
+@pytest.mark.extra
 async def test_a_newcomers_own_wording_often_works() -> None:
     from gpu_node.evaluation.loading import policy_load
 
