@@ -74,6 +74,8 @@ def wait(is_so: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.1)
 
 
+CANCELS_MAX = 5  # tries to catch a run of two seconds while it runs
+
 # No vocabulary's end and no turn's end: it goes on until it is stopped.
 LONG = {"kind": "completion", "prompt": "Tell: ", "messages": [], "tools": [], "temperature": 2.0, "seed": 1}
 
@@ -106,13 +108,18 @@ def test_a_killed_vllm_fails_its_runs_and_comes_back(node: JobNode) -> None:
 
 
 def test_a_cancelled_run_ends_within_a_second(node: JobNode) -> None:
-    put(node, "run_cancelled", spec(**LONG))
-    frames(node, "run_cancelled", until=lambda frame: frame.usage.completion_tokens > 0)
-    asked_at = time.monotonic()
-    node.http.delete("/runs/run_cancelled")
-    last = frames(node, "run_cancelled")[-1]
-    assert time.monotonic() - asked_at < 1
-    assert last.event.finish_reason == "cancelled"
+    for number in range(CANCELS_MAX):
+        run_id = f"run_cancelled_{number}"
+        put(node, run_id, spec(**LONG))
+        frames(node, run_id, until=lambda frame: frame.usage.completion_tokens > 0)
+        asked_at = time.monotonic()
+        node.http.delete(f"/runs/{run_id}")
+        last = frames(node, run_id)[-1]
+        assert time.monotonic() - asked_at < 1
+        if last.event.finish_reason == "cancelled":
+            return
+        assert last.event.finish_reason == "budget"  # it was over before anybody could ask: the context is short
+    pytest.fail(f"{CANCELS_MAX} runs were over before they could be cancelled")
 
 
 def test_a_critic_is_refused_and_the_torch_engine_may_take_over(node: JobNode) -> None:
