@@ -143,13 +143,16 @@ async def test_a_fork_goes_on_from_the_same_ids(nano: Started) -> None:
     assert await generated(stem, num_new=25) == whole[15:]
 
 
+AT_ONCE = 12  # side by side they take longer than a short context does alone
+
+
 async def test_leaving_reaches_vllm_within_a_second(nano: Started) -> None:
     num_open = nano.backend.num_open
-    sequences = [nano.backend.open(prompt(q), SamplingParams()) for q in questions(4)]
+    sequences = [nano.backend.open(prompt(q), SamplingParams()) for q in questions(AT_ONCE)]
     stretches = [s.generate(stop_ids=NOTHING, max_new_tokens=900) for s in sequences]
     for stretch in stretches:
         await anext(stretch)
-    assert await running(nano) == len(stretches)
+    assert await running(nano) > 0  # the first may be over: a quiet machine takes two seconds for all
     left_at = time.monotonic()
     for stretch in stretches:
         await stretch.aclose()

@@ -74,7 +74,7 @@ def wait(is_so: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.1)
 
 
-CANCELS_MAX = 5  # tries to catch a run of two seconds while it runs
+AT_ONCE = 8
 
 # No vocabulary's end and no turn's end: it goes on until it is stopped.
 LONG = {"kind": "completion", "prompt": "Tell: ", "messages": [], "tools": [], "temperature": 2.0, "seed": 1}
@@ -90,14 +90,24 @@ def test_the_node_says_that_vllm_computes_and_answers_with_tools(node: JobNode) 
     assert last.usage.tool_result_tokens > 0
 
 
+def long_runs(node: JobNode, name: str) -> list[str]:
+    """At work side by side: a context of 1,024 tokens alone is over in two seconds."""
+    run_ids = [f"run_{name}_{number}" for number in range(AT_ONCE)]
+    for run_id in run_ids:
+        put(node, run_id, spec(**LONG))
+    for run_id in run_ids:
+        frames(node, run_id, until=lambda frame: frame.usage.completion_tokens > 0)
+    return run_ids
+
+
 def test_a_killed_vllm_fails_its_runs_and_comes_back(node: JobNode) -> None:
     (pid,) = vllm_processes(node)
-    put(node, "run_killed", spec(**LONG))
-    frames(node, "run_killed", until=lambda frame: frame.usage.completion_tokens > 0)
+    run_ids = long_runs(node, "killed")
     os.kill(pid, signal.SIGKILL)
-    last = frames(node, "run_killed")[-1]
-    assert isinstance(last.event, RunFailed)
-    assert last.event.code == "engine_error"
+    ends = [frames(node, run_id)[-1].event for run_id in run_ids]
+    failed = [end for end in ends if isinstance(end, RunFailed)]
+    assert failed
+    assert {end.code for end in failed} == {"engine_error"}
     wait(lambda: node.http.get("/healthz").status_code == 503, 10)
     put(node, "run_between", spec())
     assert frames(node, "run_between")[-1].event.code == "busy"  # the gateway asks elsewhere
@@ -107,19 +117,14 @@ def test_a_killed_vllm_fails_its_runs_and_comes_back(node: JobNode) -> None:
     assert pid not in vllm_processes(node)
 
 
-def test_a_cancelled_run_ends_within_a_second(node: JobNode) -> None:
-    for number in range(CANCELS_MAX):
-        run_id = f"run_cancelled_{number}"
-        put(node, run_id, spec(**LONG))
-        frames(node, run_id, until=lambda frame: frame.usage.completion_tokens > 0)
-        asked_at = time.monotonic()
+def test_cancelled_runs_end_within_a_second(node: JobNode) -> None:
+    run_ids = long_runs(node, "cancelled")
+    asked_at = time.monotonic()
+    for run_id in run_ids:
         node.http.delete(f"/runs/{run_id}")
-        last = frames(node, run_id)[-1]
-        assert time.monotonic() - asked_at < 1
-        if last.event.finish_reason == "cancelled":
-            return
-        assert last.event.finish_reason == "budget"  # it was over before anybody could ask: the context is short
-    pytest.fail(f"{CANCELS_MAX} runs were over before they could be cancelled")
+    ends = [frames(node, run_id)[-1].event for run_id in run_ids]
+    assert time.monotonic() - asked_at < 1
+    assert "cancelled" in [end.finish_reason for end in ends]
 
 
 def test_a_critic_is_refused_and_the_torch_engine_may_take_over(node: JobNode) -> None:
