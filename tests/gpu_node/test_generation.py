@@ -301,8 +301,7 @@ async def test_programs_are_run_in_the_fence_with_the_seeds_tests() -> None:
     tools = ToolExecutor(concurrent_calls_max=1)
     await tools.start()
     try:
-        if tools.fence_tier == "none":
-            pytest.skip("no fence holds on this machine")
+        assert tools.fence_tier != "none"
         programs = {
             "def double(x):\n    return 2 * x": "passes 2 tests",
             "def double(x):\n    return x * x": "fails its tests: AssertionError",
