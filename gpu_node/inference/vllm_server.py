@@ -29,6 +29,7 @@ from urllib.parse import urlsplit
 
 PYTHON_VARIABLE = "SVEND_VLLM_PYTHON"
 API_KEY_VARIABLE = "SVEND_VLLM_API_KEY"  # of a server that is attached to
+CPU_SITE = Path(__file__).resolve().parent / "vllm_site"  # for its processes on a CPU
 BUILT_PYTHON = Path(__file__).resolve().parents[2] / ".venv-vllm" / "bin" / "python"  # by `make vllm-cpu`
 
 START_SECONDS_MAX = 900.0  # weights of tens of gigabytes from a slow disk
@@ -164,7 +165,9 @@ class VllmProcess:
         self.num_starts = 0
         self._port = 0
         self._command = self._command_of(folder, context_tokens)
+        self._environment = vllm_environment(os.environ) | {"VLLM_API_KEY": self.api_key}
         if options.is_cpu:
+            self._environment |= {"PYTHONPATH": str(CPU_SITE)}
             # Compiling would take minutes before the first token.
             self._command += ["--dtype", cpu_dtype, "--enforce-eager"]
         self._command += options.arguments
@@ -255,11 +258,10 @@ class VllmProcess:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self._port = listener.getsockname()[1]
         mode = "ab" if self._log.exists() and self._log.stat().st_size < LOG_BYTES_MAX else "wb"
-        environment = vllm_environment(os.environ) | {"VLLM_API_KEY": self.api_key}
         with self._log.open(mode) as log:
             self._process = subprocess.Popen(  # noqa: S603 - a fixed command and the operator's own arguments
                 [*self._command, "--port", str(self._port)],
-                env=environment,
+                env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -6,6 +6,8 @@ what tests/vllm holds.
 
 import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -222,6 +224,13 @@ def test_it_sees_no_secret_of_the_nodes() -> None:
     seen = vllm_environment({"PATH": "/bin", "SVEND_NODE_SECRET": "x", "AWS_SECRET_ACCESS_KEY": "x", "CUDA_HOME": "/c"})
     assert {name for name in seen if "SECRET" in name} == set()
     assert (seen["PATH"], seen["CUDA_HOME"], seen["HF_HUB_OFFLINE"]) == ("/bin", "/c", "1")
+
+
+def test_its_processes_on_a_cpu_wait_for_each_other_asleep() -> None:
+    environment = vllm_environment(os.environ) | {"PYTHONPATH": str(vllm_server.CPU_SITE)}
+    script = "import os, sys; print(os.sched_yield.__module__, sys.modules['sitecustomize'].POLL_SECONDS)"
+    told = subprocess.check_output([sys.executable, "-c", script], env=environment, text=True)
+    assert told.split() == ["sitecustomize", "5e-05"]
 
 
 # Bad input
