@@ -5,13 +5,14 @@ Tool results are remembered by their arguments, because the benchmark asks the s
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from gpu_node.data.chat_format import special_ids
 from gpu_node.data.tokenizer import tokenizer_load
 from gpu_node.inference.critic import TorchCritic
 from gpu_node.inference.engine import TorchEngine
-from gpu_node.inference.threads import threads_set
+from gpu_node.inference.placement import placement_here, threads_set
 from gpu_node.model.checkpoint import load_checkpoint
 from gpu_node.protocol.run_spec import ClientTool
 from gpu_node.reasoning.attempt import Reasoner
@@ -73,13 +74,15 @@ class LoadedPolicy:
 
 def policy_load(folder: Path, verifier_folder: Path | None) -> LoadedPolicy:
     """Raises FileNotFoundError and ValueError for a folder that is no checkpoint of ours."""
-    transformer, _ = load_checkpoint(folder)
+    placement = placement_here()
+    load = partial(load_checkpoint, dtype=placement.dtype, device=placement.device)
+    transformer, _ = load(folder)
     threads_set(transformer.num_parameters)
     tokenizer = tokenizer_load(folder)
     engine = TorchEngine(transformer, vocab_used=tokenizer.get_vocab_size())
     verifier = None
     if verifier_folder is not None:
-        verifier = LoadedVerifier(TorchCritic(load_checkpoint(verifier_folder)[0]), thresholds_load(verifier_folder))
+        verifier = LoadedVerifier(TorchCritic(load(verifier_folder)[0]), thresholds_load(verifier_folder))
     tools = ToolExecutor()
     reasoner = Reasoner(
         backend=engine, tokenizer=tokenizer, special=special_ids(tokenizer), tools=RememberingTools(tools)

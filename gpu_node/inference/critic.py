@@ -23,6 +23,7 @@ class TorchCritic:
             raise ValueError("the critic's checkpoint has no score head: it is not a LlamaForSequenceClassification")
         self.context_tokens = model.config.context_tokens
         self._model = model.eval()
+        self._device = next(model.parameters()).device
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="critic")
         self._waiting: list[tuple[list[int], asyncio.Future[float]]] = []
         self._scoring: asyncio.Task[None] | None = None
@@ -60,7 +61,7 @@ class TorchCritic:
         if not batch:
             return []
         length = max(map(len, batch))
-        ids_BT = torch.tensor([ids + [0] * (length - len(ids)) for ids in batch])
+        ids_BT = torch.tensor([ids + [0] * (length - len(ids)) for ids in batch], device=self._device)
         scores_BT = torch.sigmoid(self._model(ids_BT).float())
-        last_B = torch.tensor([len(ids) - 1 for ids in batch])
-        return scores_BT[torch.arange(len(batch)), last_B].tolist()
+        last_B1 = torch.tensor([[len(ids) - 1] for ids in batch], device=self._device)
+        return scores_BT.gather(1, last_B1).squeeze(1).tolist()

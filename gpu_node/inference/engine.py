@@ -2,7 +2,8 @@
 
 Each step computes the due prompt chunks one by one, then one token for the whole batch. Sequences enter and leave
 between steps. One that is not generating (its asker runs a tool) has its state parked outside of the batch, where it
-is never written to: forks of a sequence share it. Not here: paging, finding shared prefixes, several devices.
+is never written to: forks of a sequence share it. It computes where the model lies, in the model's number format.
+Not here: paging, finding shared prefixes, several devices.
 Invariants: only the thread touches torch and the scheduler; only the asker's event loop touches inboxes; a failed
 step fails the sequences that were in it, nothing else.
 """
@@ -76,10 +77,13 @@ class TorchEngine:
         self.num_generated = 0  # ids made, for whoever compares counters
         self.num_open = 0
         self._model = model.eval()
+        self._device = next(model.parameters()).device
         self._sequences_max = sequences_max
         self._scheduler = Scheduler(slots_max=slots_max)
-        self._cache = SlotCache(config, num_slots=slots_max, dtype=next(model.parameters()).dtype)
-        self._forbidden = Forbidden(vocab_size=config.vocab_size, num_used=vocab_used or config.vocab_size)
+        dtype = next(model.parameters()).dtype
+        self._cache = SlotCache(config, num_slots=slots_max, dtype=dtype, device=self._device)
+        num_used = vocab_used or config.vocab_size
+        self._forbidden = Forbidden(vocab_size=config.vocab_size, num_used=num_used, device=self._device)
         self._owners: dict[SequenceState, EngineSequence] = {}
         self._commands: queue.SimpleQueue[_Start | _Drop | _Close] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -157,8 +161,9 @@ class TorchEngine:
         """The next id where the last pending one was computed; None where that one is left to the forks."""
         sequence, end = chunk.sequence, chunk.start + chunk.num_tokens
         self._cache.prefill(chunk.slot, start=chunk.start, num_tokens=chunk.num_tokens)
-        ids_1T = torch.tensor([sequence.ids[chunk.start : end]])
-        hidden_1TC = self._model.hidden(ids_1T, cache=self._cache, positions_BT=torch.arange(chunk.start, end)[None])
+        ids_1T = torch.tensor([sequence.ids[chunk.start : end]], device=self._device)
+        positions_1T = torch.arange(chunk.start, end, device=self._device)[None]
+        hidden_1TC = self._model.hidden(ids_1T, cache=self._cache, positions_BT=positions_1T)
         sequence.num_cached = end
         if sequence.is_only_computed and sequence.num_due == 0:
             return [(sequence, None)]
@@ -174,8 +179,9 @@ class TorchEngine:
             return []
         lengths = [sequence.num_cached for sequence in running]
         self._cache.decode(lengths)
-        ids_B1 = torch.tensor([[sequence.ids[sequence.num_cached]] for sequence in running])
-        hidden_B1C = self._model.hidden(ids_B1, cache=self._cache, positions_BT=torch.tensor(lengths)[:, None])
+        ids_B1 = torch.tensor([[sequence.ids[sequence.num_cached]] for sequence in running], device=self._device)
+        positions_B1 = torch.tensor(lengths, device=self._device)[:, None]
+        hidden_B1C = self._model.hidden(ids_B1, cache=self._cache, positions_BT=positions_B1)
         logits_BV = self._model.head(hidden_B1C[:, 0])
         for slot in due:
             running[slot].num_cached += 1
@@ -195,6 +201,7 @@ class TorchEngine:
             self._leave(sequence, is_kept=True)
             return _Output(owner, is_done=True)
         if token_id < 0:
+            self._cache.wipe(self._scheduler.running.index(sequence))
             self._leave(sequence, is_kept=False)
             return _Output(owner, is_done=True, error="the model gave no finite logits")
         sequence.ids.append(token_id)

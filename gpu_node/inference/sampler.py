@@ -4,6 +4,8 @@ Each row brings its own random number, drawn by its own seeded generator, so wha
 depend on who runs beside it. Shapes: B rows, V ids.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -13,8 +15,8 @@ from gpu_node.inference.backend import TEMPERATURE_MIN, SamplingParams
 class Forbidden:
     """Masks of forbidden ids, one row per distinct set."""
 
-    def __init__(self, *, vocab_size: int, num_used: int) -> None:
-        self._base_V = torch.zeros(vocab_size, dtype=torch.bool)
+    def __init__(self, *, vocab_size: int, num_used: int, device: torch.device) -> None:
+        self._base_V = torch.zeros(vocab_size, dtype=torch.bool, device=device)
         self._base_V[num_used:] = True  # ids that pad the weights beyond the tokenizer have no text
         self._rows: dict[frozenset[int], Tensor] = {}
 
@@ -50,13 +52,15 @@ def sample(logits_BV: Tensor, forbidden_BV: Tensor, params: list[SamplingParams]
 
 
 def _draw(logits_BV: Tensor, params: list[SamplingParams], uniforms: list[float]) -> list[int]:
-    temperatures_B1 = torch.tensor([[p.temperature] for p in params])
-    top_p_B1 = torch.tensor([[p.top_p] for p in params])
+    wide: dict[str, Any] = {"dtype": torch.float32, "device": logits_BV.device}
+    temperatures_B1 = torch.tensor([[p.temperature] for p in params], **wide)
+    top_p_B1 = torch.tensor([[p.top_p] for p in params], **wide)
+    uniforms_B1 = torch.tensor([[u] for u in uniforms], **wide)
     probabilities_BV = torch.softmax(logits_BV.float() / temperatures_B1, dim=-1)
     sorted_BV, order_BV = probabilities_BV.sort(dim=-1, descending=True, stable=True)
     # An id stays while the mass before it is below top_p: the likeliest always does.
     is_kept_BV = sorted_BV.cumsum(dim=-1) - sorted_BV < top_p_B1
     mass_BV = (sorted_BV * is_kept_BV).cumsum(dim=-1)
-    places_B1 = torch.searchsorted(mass_BV, torch.tensor([[u] for u in uniforms]) * mass_BV[:, -1:], right=True)
+    places_B1 = torch.searchsorted(mass_BV, uniforms_B1 * mass_BV[:, -1:], right=True)
     last_kept_B1 = is_kept_BV.sum(dim=-1, keepdim=True) - 1
     return order_BV.gather(1, torch.minimum(places_B1, last_kept_B1)).squeeze(1).tolist()

@@ -8,11 +8,13 @@ import json
 import time
 from pathlib import Path
 
+import torch
+
 from gpu_node.data.tokenizer import TOKENIZER_FILE, tokenizer_load
 from gpu_node.evaluation.loading import LoadedVerifier
 from gpu_node.inference.critic import TorchCritic
 from gpu_node.inference.engine import TorchEngine
-from gpu_node.inference.threads import threads_set
+from gpu_node.inference.placement import Placement, placement_here, threads_set
 from gpu_node.inference.vllm_server import VllmOptions
 from gpu_node.model.checkpoint import load_checkpoint
 from gpu_node.model.config import config_from_hf
@@ -26,7 +28,7 @@ from gpu_node.server.node import Node, node_of_models
 from gpu_node.server.run_service import RUNS_MAX
 from gpu_node.tools.executor import ToolExecutor
 from gpu_node.training.machine import memory_available_bytes
-from gpu_node.training.memory_parts import FLOAT_BYTES, RUNTIME_BYTES, Serving, serving_parts
+from gpu_node.training.memory_parts import Serving, serving_parts
 from gpu_node.training.memory_plan import gib
 
 
@@ -71,12 +73,16 @@ def node_from_checkpoint(
     return node_of_models(name=name, state=state, models=models, tools=tools, runs_max=runs_max, vllm=vllm)
 
 
-def refuse_if_too_large(folder: Path) -> None:
-    """Raises ValueError: its fp32 weights and one context of keys and values exceed the memory that is free."""
+def refuse_if_too_large(folder: Path, placement: Placement) -> None:
+    """Raises ValueError: its weights and one context of keys and values exceed the memory that is free."""
     config = config_from_hf(json.loads((folder / "config.json").read_text(encoding="utf-8")))
-    serving = Serving(config=config, cached_tokens=config.context_tokens, device="cpu", number_bytes=FLOAT_BYTES)
-    needed = sum(serving_parts(serving).values()) - RUNTIME_BYTES["cpu"]  # torch itself runs already
-    if needed > (free := memory_available_bytes()):
+    number_bytes = placement.dtype.itemsize
+    parts = serving_parts(
+        Serving(config=config, cached_tokens=config.context_tokens, device=placement.device, number_bytes=number_bytes)
+    )
+    needed = sum(parts.values()) - parts["runtime"]  # torch itself runs already
+    free = torch.cuda.mem_get_info()[0] if placement.device == "cuda" else memory_available_bytes()
+    if needed > free:
         raise ValueError(
             f"{folder.name} needs {gib(needed)} GiB, {gib(free)} GiB are free: free memory, or serve it on another node"
         )
@@ -84,8 +90,9 @@ def refuse_if_too_large(folder: Path) -> None:
 
 def served_from_checkpoint(folder: Path, *, version: str, manifest_sha256: str, tools: ToolCaller) -> ServedModel:
     """A reasoner, or a critic where the checkpoint has a score head. Raises FileNotFoundError, ValueError."""
-    refuse_if_too_large(folder)
-    transformer, config = load_checkpoint(folder)
+    placement = placement_here()
+    refuse_if_too_large(folder, placement)
+    transformer, config = load_checkpoint(folder, dtype=placement.dtype, device=placement.device)
     threads_set(transformer.num_parameters)
     tokenizer_sha256 = hashlib.sha256((folder / TOKENIZER_FILE).read_bytes()).hexdigest()
     loaded = LoadedModel(

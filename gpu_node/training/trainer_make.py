@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 
 from gpu_node.data.packing import EpochOrder, RowPool, pool_load
 from gpu_node.data.tokenizer import TOKENIZER_FILE, tokenizer_load
-from gpu_node.inference.threads import threads_set
+from gpu_node.inference.placement import threads_set
 from gpu_node.model.checkpoint import load_checkpoint
 from gpu_node.model.config import PRESETS, ModelConfig
 from gpu_node.model.transformer import Transformer, initialise

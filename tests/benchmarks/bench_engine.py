@@ -18,7 +18,7 @@ import torch
 
 from gpu_node.inference.backend import SamplingParams
 from gpu_node.inference.engine import TorchEngine
-from gpu_node.inference.threads import threads_set
+from gpu_node.inference.placement import placement_here, threads_set
 from gpu_node.model.checkpoint import load_checkpoint
 from gpu_node.model.config import PRESETS
 from gpu_node.model.transformer import Transformer
@@ -66,7 +66,11 @@ def main() -> None:
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
-    model = load_checkpoint(options.model_path)[0] if options.model_path else Transformer(PRESETS["nano"])
+    placement = placement_here()
+    if options.model_path:
+        model, _ = load_checkpoint(options.model_path, dtype=placement.dtype, device=placement.device)
+    else:
+        model = Transformer(PRESETS["nano"]).to(placement.device, placement.dtype)
     threads_set(model.num_parameters)
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -74,6 +78,7 @@ def main() -> None:
     result = asyncio.run(bench(engine, options.new))
     engine.close()
     about = {"model": str(options.model_path or "nano preset, random weights"), "num_parameters": model.num_parameters}
+    about |= {"device": torch.cuda.get_device_name() if placement.device == "cuda" else "cpu"}
     about |= {"cores": len(os.sched_getaffinity(0)), "threads": torch.get_num_threads(), "load": os.getloadavg()[0]}
     print(json.dumps({"bench": "engine", **about, **result}))
 

@@ -19,7 +19,7 @@ import torch
 
 from gpu_node.inference.backend import SamplingParams, Sequence
 from gpu_node.inference.engine import TorchEngine
-from gpu_node.inference.threads import threads_set
+from gpu_node.inference.placement import threads_set
 from gpu_node.model.checkpoint import load_checkpoint
 from gpu_node.model.config import PRESETS
 from gpu_node.model.transformer import Transformer

@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
@@ -66,6 +67,32 @@ async def test_a_waiting_sequence_holds_no_slot(engine: TorchEngine):
     assert engine._scheduler.running == []
     assert all(sequence.state.parked is not None for sequence in waiting)
     assert len(await generated(engine.open(prompt(9, 5), greedy()), num_new=3)) == 3
+
+
+async def test_a_long_prompt_pays_for_its_own_slot_alone(engine: TorchEngine):
+    place_bytes = 2 * CONFIG.num_layers * CONFIG.num_kv_heads * CONFIG.head_dim * 4
+    await generated(engine.open(prompt(1, 300), greedy()), num_new=4)
+    assert engine._cache.num_bytes == 512 * place_bytes
+    await asyncio.gather(*(generated(engine.open(prompt(seed, 5), greedy()), num_new=4) for seed in range(3)))
+    assert engine._cache.num_bytes == 4 * 512 * place_bytes
+
+
+async def test_numbers_that_are_not_finite_do_not_outlive_their_sequence():
+    config = replace(CONFIG, is_tied=False)
+    broken, model = tiny_model(config=config), tiny_model(config=config)
+    with torch.no_grad():
+        broken.model.embed_tokens.weight[7] = float("nan")
+    engine = TorchEngine(broken, slots_max=2)
+    bad, long, short = [7, *prompt(1, 200)], prompt(2, 150), prompt(3, 6)
+
+    async def failing() -> None:
+        with pytest.raises(EngineFailed, match="finite"):
+            await generated(engine.open(bad, greedy()), num_new=2)
+
+    await asyncio.gather(generated(engine.open(short, greedy()), num_new=2), failing(), failing())
+    said = await asyncio.gather(*(generated(engine.open(ids, greedy()), num_new=8) for ids in (long, short)))
+    engine.close()
+    assert said == [greedy_slowly(model, ids, num_new=8) for ids in (long, short)]
 
 
 async def test_a_long_prompt_is_computed_in_chunks_beside_others(model: Transformer, monkeypatch: pytest.MonkeyPatch):

@@ -68,7 +68,7 @@ async def test_the_cards_problems_come_out_again() -> None:
 async def test_the_critic_tells_right_from_wrong() -> None:
     """On the policy's own samples, at seeds and in wordings that neither was trained on; a constant one gets 0.5."""
     from gpu_node.data.tokenizer import tokenizer_load
-    from gpu_node.inference.threads import threads_set
+    from gpu_node.inference.placement import threads_set
     from gpu_node.model.checkpoint import load_checkpoint
     from gpu_node.recipes.nano_critic import answer_scores, auc, policy_sample, problems_draw
 
