@@ -16,7 +16,7 @@ NPM := $(PY) -m backend.local.web_ui npm
 # The Django plugin reads the settings; it connects to nothing.
 SETTINGS_ENV := SVEND_LOCAL=1 SVEND_SECRET_KEY=only-to-read-the-settings-0123456789-0123456789-0123456789 DATABASE_URL=postgres://nobody@127.0.0.1:1/none REDIS_URL=redis://127.0.0.1:1/0
 
-.PHONY: help up down status reset doctor vllm-cpu test test-fence test-distributed test-vllm test-extra test-fast test-unit test-e2e lint types arch bench fuzz train-nano evaluate-nano evaluate-modes ui ui-check wire lock browser
+.PHONY: help up down status reset doctor vllm-cpu test test-fence test-distributed test-vllm test-gpu test-extra test-fast test-unit test-e2e lint types arch bench fuzz train-nano evaluate-nano evaluate-modes ui ui-check wire lock browser
 
 help: ## what each target does
 	@grep -hE '^[a-z][a-z0-9-]*:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -76,7 +76,7 @@ reset: down ## stop, then remove all local state (./var)
 
 # --- checks
 test: $(VENV)/.dev browser lint types arch ui-check ui ## all that must hold: lint, types, unit, real services, the shipped model, Chromium
-	CI=$${CI:-} $(PY) -m pytest -n 3 --dist loadfile -m "not extra and not distributed" --durations 15 tests/chaos tests/protocol tests/gpu_node tests/backend tests/worker tests/deploy tests/test_architecture.py
+	CI=$${CI:-} $(PY) -m pytest -n 3 --dist loadfile -m "not extra and not distributed and not gpu" --durations 15 tests/chaos tests/protocol tests/gpu_node tests/backend tests/worker tests/deploy tests/test_architecture.py
 	CI=$${CI:-} $(PY) -m pytest -m "not extra" tests/e2e
 
 test-fence: $(VENV)/.dev ## the abuse suite on every tier of the fence, in a simulated container too; 200 hostile calls
@@ -88,13 +88,17 @@ test-distributed: $(VENV)/.dev ## 2 and 4 ranks take the steps of one, and go on
 test-vllm: $(VENV)/.dev $(VLLM_VENV)/.made ## a real vLLM on the CPU says, counts and costs what the torch engine does
 	CI=$${CI:-} $(PY) -m pytest -m vllm tests/vllm
 
+# On a GPU machine, in whatever environment its torch lives: PY=python3. Nothing of the web product is needed.
+test-gpu: ## engine, critic and trainer on this machine's GPU beside the CPU; planned memory beside what was needed
+	$(PY) -m pytest -c /dev/null --rootdir . --noconftest -p no:cacheprovider -s -v tests/gpu_node/test_gpu.py
+
 test-extra: $(VENV)/.dev browser ui ## what also must hold and takes longer: every fence tier, real jobs on real nodes, chaos, the dashboard
 	CI=$${CI:-} $(PY) -m pytest -n 2 --dist loadfile -m extra tests/gpu_node tests/backend tests/deploy
 	CI=$${CI:-} $(PY) -m pytest -s -m extra tests/chaos
 	CI=$${CI:-} $(PY) -m pytest -m extra tests/e2e
 
 test-fast: $(VENV)/.dev lint types arch ## lint, types, unit tests that need neither weights nor services
-	$(PY) -m pytest -q -m "not model and not e2e and not services and not distributed" tests/protocol tests/gpu_node tests/test_architecture.py
+	$(PY) -m pytest -q -m "not model and not e2e and not services and not distributed and not gpu" tests/protocol tests/gpu_node tests/test_architecture.py
 
 lint: $(VENV)/.dev ## ruff
 	$(BIN)/ruff check .

