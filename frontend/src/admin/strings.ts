@@ -281,6 +281,9 @@ export const a = {
       optimiser: "Optimiser",
       activations: "Activations",
       logits: "Logits",
+      copies: "bf16 copies",
+      gathered: "Gathered weights",
+      step: "Update",
       runtime: "Runtime",
     } as Record<string, string>,
     checkNames: {

@@ -80,17 +80,17 @@ export function Composer(props: ComposerProps) {
           )}
         </p>
       )}
-      {props.hint && (
-        <p aria-hidden="true" className="figures px-4 pt-1 text-xs text-soft sm:hidden">
-          {t.ask.priceHintShort(props.hint.mostNanoUsd)}
-        </p>
-      )}
       {isChoosing && (
         <SearchChoice
           search={draft.search}
           onChange={(search) => onDraft({ ...draft, search })}
           hasChecker={props.hasChecker}
         />
+      )}
+      {props.hint && (
+        <p aria-hidden="true" className="figures px-4 pt-1 text-xs text-soft sm:hidden">
+          {t.ask.priceHintShort(props.hint.mostNanoUsd)}
+        </p>
       )}
       <div className="flex flex-wrap items-center gap-2 px-3 pt-1.5 pb-3">
         <Switch
@@ -118,20 +118,21 @@ export function Composer(props: ComposerProps) {
             onChange={(model) => onDraft({ ...draft, model })}
           />
         )}
-        <span className="flex-1" />
-        <p id="composer-note" className="figures text-xs text-soft max-sm:hidden">
-          {props.hint && t.ask.priceHint(props.hint.low, props.hint.high, props.hint.mostNanoUsd)}
-          <span className="sr-only"> {t.ask.keyHint}</span>
-        </p>
-        {props.onStop ? (
-          <Button onClick={props.onStop} disabled={props.isStopping} aria-keyshortcuts="Escape">
-            {props.isStopping ? t.ask.stopping : t.ask.stop}
-          </Button>
-        ) : (
-          <Button look="accent" type="submit" disabled={!canAsk}>
-            {props.isSending ? t.ask.sending : t.ask.send}
-          </Button>
-        )}
+        <div className="ml-auto flex items-center gap-2">
+          <p id="composer-note" className="figures text-xs text-soft max-sm:hidden">
+            {props.hint && t.ask.priceHint(props.hint.low, props.hint.high, props.hint.mostNanoUsd)}
+            <span className="sr-only"> {t.ask.keyHint}</span>
+          </p>
+          {props.onStop ? (
+            <Button onClick={props.onStop} disabled={props.isStopping} aria-keyshortcuts="Escape">
+              {props.isStopping ? t.ask.stopping : t.ask.stop}
+            </Button>
+          ) : (
+            <Button look="accent" type="submit" disabled={!canAsk}>
+              {props.isSending ? t.ask.sending : t.ask.send}
+            </Button>
+          )}
+        </div>
       </div>
     </form>
   );

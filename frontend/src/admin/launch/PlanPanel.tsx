@@ -36,7 +36,7 @@ export function PlanFacts({ plan }: { plan: JobPlan }) {
     <>
       <MemoryBar plan={plan} />
       <dl className="figures flex flex-col text-sm">
-        <Fact name={a.launch.parameters}>{countShort(plan.num_parameters)}</Fact>
+        {plan.num_parameters > 0 && <Fact name={a.launch.parameters}>{countShort(plan.num_parameters)}</Fact>}
         <Fact name={a.launch.disk}>
           {a.launch.memoryOf(bytes(plan.disk_needed_bytes), bytes(plan.disk_available_bytes))}
         </Fact>
