@@ -1,29 +1,34 @@
-"""The critic's model: reads whole id sequences, gives the probability that each leads to the right answer.
+"""The critic's model: reads id sequences, gives the probability that each leads to the right answer.
 
-Requests that come while it computes are scored together in the next pass. Not here: what a score means
-(gpu_node.reasoning.verifier). Sequences are padded on the right, which a causal model never reads.
+A sequence that goes on from one read before costs what is new of it. Requests that come while it computes are scored
+together in the next pass, padded on the right, which a causal model never reads. Not here: what a score means
+(gpu_node.reasoning.verifier).
 """
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
+from torch import Tensor
 
 from gpu_node.inference.backend import EngineFailed
-from gpu_node.model.transformer import Transformer
+from gpu_node.inference.prefix_cache import PrefixCache
+from gpu_node.model.transformer import KVCache, Transformer
 
 BATCH_MAX = 16  # sequences of one pass; more wait for the next
+CACHED_TOKENS_MAX = 16_384  # the last steps of 64 branches of 256 tokens: 64 MiB of svend-verifier-nano
 
 
 class TorchCritic:
     """Used from one event loop."""
 
-    def __init__(self, model: Transformer) -> None:
+    def __init__(self, model: Transformer, *, cached_tokens_max: int = CACHED_TOKENS_MAX) -> None:
         if not model.config.has_score_head:
             raise ValueError("the critic's checkpoint has no score head: it is not a LlamaForSequenceClassification")
         self.context_tokens = model.config.context_tokens
         self._model = model.eval()
-        self._device = next(model.parameters()).device
+        self._weight = next(model.parameters())
+        self._read = PrefixCache(tokens_max=cached_tokens_max)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="critic")
         self._waiting: list[tuple[list[int], asyncio.Future[float]]] = []
         self._scoring: asyncio.Task[None] | None = None
@@ -60,8 +65,27 @@ class TorchCritic:
     def _compute(self, batch: list[list[int]]) -> list[float]:
         if not batch:
             return []
-        length = max(map(len, batch))
-        ids_BT = torch.tensor([ids + [0] * (length - len(ids)) for ids in batch], device=self._device)
-        scores_BT = torch.sigmoid(self._model(ids_BT).float())
-        last_B1 = torch.tensor([[len(ids) - 1] for ids in batch], device=self._device)
-        return scores_BT.gather(1, last_B1).squeeze(1).tolist()
+        states = [self._read.longest(ids) for ids in batch]
+        starts = [0 if state is None else state.shape[3] for state in states]
+        new = [ids[start:] for ids, start in zip(batch, starts, strict=True)]
+        num_new, device = max(map(len, new)), self._weight.device
+        cache = self._cache_of(states, num_tokens=max(starts) + num_new)
+        ids_BT = torch.tensor([ids + [0] * (num_new - len(ids)) for ids in new], device=device)
+        positions_BT = torch.tensor(starts, device=device)[:, None] + torch.arange(num_new, device=device)
+        hidden_BTC = self._model.hidden(ids_BT, cache=cache, positions_BT=positions_BT)
+        for row, ids in enumerate(batch):
+            read = cache.keys_LNKSD[:, row, :, : len(ids)], cache.values_LNKSD[:, row, :, : len(ids)]
+            self._read.keep(ids, torch.stack(read))
+        last_B = torch.tensor([len(ids) - 1 for ids in new], device=device)
+        scores_B = self._model.head(hidden_BTC[torch.arange(len(batch), device=device), last_B])
+        return torch.sigmoid(scores_B.float()).tolist()
+
+    def _cache_of(self, states: list[Tensor | None], *, num_tokens: int) -> KVCache:
+        """A slot a sequence, with what was read of it."""
+        dtype, device = self._weight.dtype, str(self._weight.device)
+        cache = KVCache(self._model.config, num_slots=len(states), max_tokens=num_tokens, dtype=dtype, device=device)
+        for row, state in enumerate(states):
+            if state is not None:
+                num_read = state.shape[3]
+                cache.keys_LNKSD[:, row, :, :num_read], cache.values_LNKSD[:, row, :, :num_read] = state
+        return cache

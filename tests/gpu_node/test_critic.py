@@ -28,6 +28,21 @@ async def test_a_batch_scores_as_each_alone(critic: TorchCritic):
     assert max(alone) - min(alone) > 0.01
 
 
+async def test_a_sequence_that_goes_on_is_read_from_where_it_was_left(critic: TorchCritic):
+    whole = [(7 * number) % 250 + 20 for number in range(120)]
+    steps = [whole[:length] for length in (40, 41, 90, 120)]
+    forks = [[*whole[:90], 30 + number, 31] for number in range(4)]
+    asked = [*steps, *forks, whole]
+    fresh = [TorchCritic(tiny_model(config=replace(CONFIG, has_score_head=True))) for _ in asked]
+    anew = [(await other.score([ids]))[0] for other, ids in zip(fresh, asked, strict=True)]
+    widths: list[tuple[int, ...]] = []
+    critic._model.model.embed_tokens.register_forward_hook(lambda _module, read, _out: widths.append(read[0].shape))
+    going_on = [(await critic.score([ids]))[0] for ids in steps]
+    together = await critic.score([*forks, whole])
+    assert going_on + together == pytest.approx(anew, abs=1e-5)
+    assert widths == [(1, 40), (1, 1), (1, 49), (1, 30), (5, 30)]  # whole was read up to 90 before, forks too
+
+
 async def test_an_asker_that_leaves_disturbs_nobody(critic: TorchCritic):
     leaving = asyncio.create_task(critic.score([[20] * 400]))
     staying = asyncio.create_task(critic.score([[21, 22]]))
