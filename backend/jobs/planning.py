@@ -15,7 +15,7 @@ from backend.jobs.services import spec_parse
 from backend.nodes.client import NodeClient, NodeRefused, NodeUnreachable
 from backend.nodes.models import Node
 from backend.nodes.services import node_address, nodes_ready_for_jobs
-from gpu_node.protocol.job_spec import GenerateSpec, JobSpec, Objective, TrainSpec
+from gpu_node.protocol.job_spec import EvalSpec, ExportSpec, GenerateSpec, JobSpec, Objective, QuantizeSpec, TrainSpec
 from gpu_node.protocol.manifest import SignedManifest
 from gpu_node.protocol.plan import Plan, PlanCheck, PlanRequest, Preview, PreviewRequest
 
@@ -50,7 +50,7 @@ async def job_plan(*, spec: dict[str, Any], node_name: str) -> dict[str, Any]:
     parsed = spec_parse(spec)
     nodes = await service_call(_nodes, node_name)
     node = nodes[0]
-    parent = await service_call(_parent_signed, parsed.parent) if isinstance(parsed, TrainSpec) else None
+    parent = await service_call(_shape_signed, parsed)
     plan = await _asked(node, PlanRequest(spec=parsed, parent=parent))
     assert isinstance(plan, Plan)
     if isinstance(parsed, TrainSpec) and parsed.num_nodes > 1:
@@ -70,6 +70,15 @@ async def job_plan(*, spec: dict[str, Any], node_name: str) -> dict[str, Any]:
         "cost_nano_usd_estimated": cost,
         "command": command_line(parsed),
     }
+
+
+def _shape_signed(spec: JobSpec) -> SignedManifest | None:
+    """The checkpoint whose shape decides what a job needs. Raises InputMissing."""
+    if isinstance(spec, TrainSpec):
+        return _parent_signed(spec.parent)
+    if isinstance(spec, EvalSpec | ExportSpec | QuantizeSpec):
+        return signed_for_reading(input_manifest("model", spec.model))
+    return None
 
 
 def _parent_signed(name: str | None) -> SignedManifest | None:

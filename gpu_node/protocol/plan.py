@@ -13,7 +13,7 @@ PREVIEW_ROWS_MAX = 20
 
 class PlanRequest(Wire):
     """`master_host` and `master_port`: where rank 0's node of a gang answers, for a node that will have to reach it.
-    `parent`: of a training that starts from one, whose shape is then planned for."""
+    `parent`: what a training starts from, or the model that is evaluated, exported or quantised, for its shape."""
 
     spec: JobSpec
     parent: SignedManifest | None = None
@@ -22,7 +22,7 @@ class PlanRequest(Wire):
 
 
 class MemoryPart(Wire):
-    name: str  # "weights", "gradients", "optimiser", "activations", "logits", "runtime"
+    name: str  # as gpu_node/training/memory_parts.py calls them
     num_bytes: int
 
 

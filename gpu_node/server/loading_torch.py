@@ -28,7 +28,7 @@ from gpu_node.server.node import Node, node_of_models
 from gpu_node.server.run_service import RUNS_MAX
 from gpu_node.tools.executor import ToolExecutor
 from gpu_node.training.machine import memory_available_bytes
-from gpu_node.training.memory_parts import Serving, serving_parts
+from gpu_node.training.memory_parts import asked_parts
 from gpu_node.training.memory_plan import gib
 
 
@@ -76,10 +76,7 @@ def node_from_checkpoint(
 def refuse_if_too_large(folder: Path, placement: Placement) -> None:
     """Raises ValueError: its weights and one context of keys and values exceed the memory that is free."""
     config = config_from_hf(json.loads((folder / "config.json").read_text(encoding="utf-8")))
-    number_bytes = placement.dtype.itemsize
-    parts = serving_parts(
-        Serving(config=config, cached_tokens=config.context_tokens, device=placement.device, number_bytes=number_bytes)
-    )
+    parts = asked_parts(config, placement.device)
     needed = sum(parts.values()) - parts["runtime"]  # torch itself runs already
     free = torch.cuda.mem_get_info()[0] if placement.device == "cuda" else memory_available_bytes()
     if needed > free:

@@ -263,3 +263,16 @@ def serving_parts(serving: Serving) -> dict[str, int]:
         "runtime": RUNTIME_BYTES.get(serving.device, RUNTIME_BYTES["cpu"]),
     }
     return {name: num_bytes for name, num_bytes in parts.items() if num_bytes}
+
+
+def asked_parts(config: ModelConfig, device: str) -> dict[str, int]:
+    """Of one whole context, in the numbers that a model has on the device (gpu_node/inference/placement.py)."""
+    number_bytes = HALF_BYTES if device == "cuda" else FLOAT_BYTES
+    return serving_parts(
+        Serving(config=config, cached_tokens=config.context_tokens, device=device, number_bytes=number_bytes)
+    )
+
+
+def rewritten_parts(config: ModelConfig) -> dict[str, int]:
+    """Of a checkpoint that is read in fp32 on the CPU, and written a tensor at a time."""
+    return {"weights": FLOAT_BYTES * num_parameters(config), "runtime": RUNTIME_BYTES["cpu"]}

@@ -17,10 +17,13 @@ from gpu_node.training.fitting import fitting_changes
 from gpu_node.training.job_errors import JobRefused
 from gpu_node.training.job_rows import families_check
 from gpu_node.training.memory_parts import (
+    FLOAT_BYTES,
     RUNTIME_BYTES,
+    asked_parts,
     num_parameters,
     peak_bytes,
     peak_parts,
+    rewritten_parts,
     state_bytes,
     workload_of,
 )
@@ -41,15 +44,18 @@ class NodeRoom:
 
 
 def plan_make(spec: JobSpec, room: NodeRoom, parent: ModelConfig | None = None) -> Plan:
-    """`parent`: the shape of what a training starts from; unknown, it is taken for one of the spec's model_size."""
+    """`parent`: the shape of what a training starts from, or of the model that is evaluated or rewritten. Unknown, a
+    training is taken for one of the spec's model_size, and the others are said to need nothing for it."""
     match spec:
         case TrainSpec():
             return _train_plan(spec, room, parent)
         case EvalSpec():
-            return _small_plan(room, [_eval_check(spec)])
+            return _model_plan(spec, room, parent, [_eval_check(spec)])
         case GenerateSpec():
             return _small_plan(room, [_families_check(spec.data.families)])
-        case ExportSpec() | QuantizeSpec() | ImportSpec():
+        case ExportSpec() | QuantizeSpec():
+            return _model_plan(spec, room, parent, [])
+        case ImportSpec():
             return _small_plan(room, [])
         case _:
             assert_never(spec)
@@ -152,8 +158,36 @@ def _rendezvous_check(ranks: int) -> PlanCheck:
     return PlanCheck(name="rendezvous", is_ok=True, message=f"{ranks} ranks; rank 0 is asked for when the gang starts")
 
 
+def _model_plan(
+    spec: EvalSpec | ExportSpec | QuantizeSpec, room: NodeRoom, config: ModelConfig | None, checks: list[PlanCheck]
+) -> Plan:
+    """A job that reads one model whole: to ask it (a critic's memory comes on top), or to write it anew."""
+    if config is None:
+        return _small_plan(room, checks)
+    parts = rewritten_parts(config) if isinstance(spec, ExportSpec) else asked_parts(config, room.device)
+    if isinstance(spec, QuantizeSpec) and room.device == "cpu":  # both formats are asked beside what was read
+        parts["copies"] = FLOAT_BYTES * num_parameters(config)
+    needed, disk_bytes = sum(parts.values()), FLOAT_BYTES * num_parameters(config) + SMALL_BYTES
+    is_ok = needed <= room.memory_bytes
+    fits = PlanCheck(
+        name="memory",
+        is_ok=is_ok,
+        message=f"needs {gib(needed)} of {gib(room.memory_bytes)} GiB (computed)",
+        cure="" if is_ok else f"{spec.model} does not fit on this node: take one with more memory",
+    )
+    return Plan(
+        num_parameters=num_parameters(config),
+        memory=[MemoryPart(name=name, num_bytes=num_bytes) for name, num_bytes in parts.items()],
+        memory_available_bytes=room.memory_bytes,
+        disk_needed_bytes=disk_bytes,
+        disk_available_bytes=room.disk_bytes,
+        seconds_estimated=None,
+        checks=[fits, *checks, _disk_check(disk_bytes, room)],
+    )
+
+
 def _small_plan(room: NodeRoom, checks: list[PlanCheck]) -> Plan:
-    """A job that holds one model, or none, and writes one artifact."""
+    """A job that holds no model, or one that nobody has looked at yet, and writes one artifact."""
     runtime = MemoryPart(name="runtime", num_bytes=RUNTIME_BYTES["cpu"])
     return Plan(
         num_parameters=0,

@@ -16,6 +16,7 @@ from pathlib import Path
 from gpu_node.protocol.job_spec import EvalSpec, ExportSpec, GenerateSpec, ImportSpec, QuantizeSpec, TrainSpec
 from gpu_node.training.attempt_folder import AttemptFolder
 from gpu_node.training.job_errors import JobStopped, failure_of
+from gpu_node.training.job_fit import refuse_if_too_large
 from gpu_node.training.job_frames import JobLog, has_terminal
 
 EXIT_FAILED = 1
@@ -46,6 +47,7 @@ def main(arguments: list[str]) -> int:
 def _run(attempt: AttemptFolder, log: JobLog) -> None:
     """Each kind is imported only when it is asked for: torch takes seconds."""
     spec = attempt.order.spec
+    refuse_if_too_large(attempt, spec)
     match spec:
         case TrainSpec():
             from gpu_node.training.train_job import train_job

@@ -1,8 +1,12 @@
 """What a job would need is known before it starts; its rows are shown exactly as the model reads them."""
 
+import json
 import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -11,11 +15,16 @@ import pytest
 from gpu_node.data.chat_format import CHATML, QUESTION_WEIGHT
 from gpu_node.data.problem import HELD_OUT_SEED_FIRST
 from gpu_node.inference.scripted import byte_tokenizer
-from gpu_node.model.config import PRESETS
+from gpu_node.model.config import PRESETS, config_to_hf
 from gpu_node.model.transformer import Transformer
 from gpu_node.protocol import job_spec
-from gpu_node.protocol.job_spec import DataSpec, EvalSpec, TrainSpec
+from gpu_node.protocol.job_frames import JobFailed
+from gpu_node.protocol.job_spec import DataSpec, EvalSpec, ExportSpec, JobOrder, JobSpec, QuantizeSpec, TrainSpec
+from gpu_node.protocol.manifest import Manifest, ManifestFile, SignedManifest
 from gpu_node.protocol.plan import Plan, PlanRequest, Preview, PreviewRequest
+from gpu_node.server.plans_api import CONFIG_FILE
+from gpu_node.training.attempt_folder import AttemptFolder
+from gpu_node.training.job_frames import line_parse
 from gpu_node.training.memory_parts import num_parameters
 from gpu_node.training.memory_plan import NodeRoom, plan_make
 from tests.gpu_node.artifact_server import artifacts_served
@@ -132,6 +141,37 @@ async def test_a_plan_is_of_the_parents_shape(client: httpx.AsyncClient, tmp_pat
         refused = await client.post("/plan", content=asked.model_dump_json())
         assert error_of(refused) == (422, "bad_input")
         assert "the parent has no config.json" in refused.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("spec", [EvalSpec(model="m"), QuantizeSpec(model="m"), ExportSpec(model="m")])
+def test_a_model_that_is_only_read_is_planned_for_too(spec: JobSpec) -> None:
+    plan = plan_make(spec, SMALL, PRESETS["7b"])
+    assert plan.num_parameters == num_parameters(PRESETS["7b"])
+    assert plan.memory_needed_bytes > 4 * plan.num_parameters
+    assert cure_of(plan, "memory") == "m does not fit on this node: take one with more memory"
+    assert plan_make(spec, SMALL, PRESETS["nano"]).is_ok
+    assert plan_make(spec, SMALL).num_parameters == 0  # nobody has looked at it yet
+
+
+def test_a_model_that_was_fetched_is_looked_at_before_it_is_read(tmp_path: Path) -> None:
+    """By its config.json alone: a job that read the rest would be killed for it, and nobody would know why."""
+    attempt = AttemptFolder(tmp_path / "attempt")
+    fetched = SignedManifest(
+        manifest=Manifest(files=[ManifestFile(path=CONFIG_FILE, pieces=[])]), urls={}, expires_ms=0
+    )
+    attempt.order_write(JobOrder(spec=EvalSpec(model="m"), inputs={"model": fetched}))
+    (folder := attempt.inputs / "model").mkdir(parents=True)
+    vast = replace(PRESETS["13b"], num_layers=4_000)
+    (folder / CONFIG_FILE).write_text(json.dumps(config_to_hf(vast, dtype="bfloat16")))
+    done = subprocess.run([sys.executable, "-m", "gpu_node.training.run_job", attempt.path], capture_output=True)
+    last = line_parse(attempt.frames.read_bytes().splitlines()[-1])
+    assert done.returncode == 1
+    assert last is not None
+    assert isinstance(last.event, JobFailed)
+    assert (last.event.cause, last.event.cure) == (
+        "out_of_memory",
+        "m does not fit on this node: take one with more memory",
+    )
 
 
 async def test_a_preview_is_read_by_the_parents_tokenizer(client: httpx.AsyncClient, tmp_path: Path) -> None:

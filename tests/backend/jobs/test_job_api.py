@@ -24,6 +24,7 @@ from backend.runs.models import Run
 from gpu_node.protocol import job_frames as wire
 from gpu_node.protocol.manifest import Manifest, ManifestFile, Piece
 from tests.backend.jobs.conftest import STARTED, follow, fresh, place, status, tick
+from tests.backend.jobs.real_nodes import spec_stored
 from tests.backend.jobs.wire_node import manifest_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -152,6 +153,16 @@ def test_plan_and_preview_ask_a_node(node, launcher) -> None:
     assert plan["command"] == "svend train --set data.num_rows=5 --set num_steps=100"
     code, preview = launcher("post", "/api/jobs/preview", {"data": {}, "num_rows": 1})
     assert (code, preview["rows"][0]["tokens"][0]["text"]) == (200, " 1")
+
+
+def test_a_plan_is_made_by_the_shape_of_the_model_that_is_measured(node, launcher, store_door, tmp_path) -> None:
+    tick(nodes_probe())
+    spec_stored(tmp_path)
+    code, plan = launcher("post", "/api/jobs/plan", {"spec": {"kind": "evaluate", "model": "tiny"}})
+    assert code == 200, plan
+    assert "config.json" in {file.path for file in node.planned.parent.manifest.files}
+    code, refused = launcher("post", "/api/jobs/plan", {"spec": {"kind": "quantize", "model": "nobody"}})
+    assert (code, refused["error"]["code"], refused["error"]["param"]) == (400, "input_missing", "spec.model")
 
 
 def test_an_alert_is_read_by_its_step_and_changes_nothing(node, running, launcher) -> None:

@@ -57,6 +57,7 @@ class WireNode:
         self.journal_id = uuid4().hex
         self.journal: list[wire.JobFrame] = []
         self.acked = 0
+        self.planned: PlanRequest | None = None
         self.taken: dict[tuple[str, int], Taken] = {}
         self.pieces: dict[str, bytes] = {}  # what it would upload
         self.is_draining = False
@@ -260,7 +261,7 @@ class WireNode:
         return web.json_response({})
 
     async def _plan(self, request: web.Request) -> web.Response:
-        asked = PlanRequest.model_validate_json(await request.text())
+        self.planned = asked = PlanRequest.model_validate_json(await request.text())
         met = [await master_check(asked.master_host, asked.master_port)] if asked.master_host else []
         plan = Plan(
             num_parameters=1000,
