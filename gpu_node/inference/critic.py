@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from gpu_node.inference.backend import EngineFailed
 from gpu_node.inference.prefix_cache import PrefixCache
@@ -17,6 +18,9 @@ from gpu_node.model.transformer import KVCache, Transformer
 
 BATCH_MAX = 16  # sequences of one pass; more wait for the next
 CACHED_TOKENS_MAX = 16_384  # the last steps of 64 branches of 256 tokens: 64 MiB of svend-verifier-nano
+
+# All but cuDNN's, which plans each new shape anew, and here nearly every pass has one.
+KERNELS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 
 
 class TorchCritic:
@@ -72,7 +76,8 @@ class TorchCritic:
         cache = self._cache_of(states, num_tokens=max(starts) + num_new)
         ids_BT = torch.tensor([ids + [0] * (num_new - len(ids)) for ids in new], device=device)
         positions_BT = torch.tensor(starts, device=device)[:, None] + torch.arange(num_new, device=device)
-        hidden_BTC = self._model.hidden(ids_BT, cache=cache, positions_BT=positions_BT)
+        with sdpa_kernel(KERNELS):
+            hidden_BTC = self._model.hidden(ids_BT, cache=cache, positions_BT=positions_BT)
         for row, ids in enumerate(batch):
             read = cache.keys_LNKSD[:, row, :, : len(ids)], cache.values_LNKSD[:, row, :, : len(ids)]
             self._read.keep(ids, torch.stack(read))
