@@ -5,6 +5,7 @@ import { meQuery } from "../api/queries";
 import { t } from "../strings";
 import { Button } from "../ui/Button";
 import { Logo } from "../ui/Logo";
+import { AlertLine } from "../ui/Notice";
 import { useTitle } from "../ui/PageFrame";
 
 interface AuthFrameProps {
@@ -35,11 +36,7 @@ export function AuthFrame(props: AuthFrameProps) {
       {props.hint && <p className="mt-1 text-soft">{props.hint}</p>}
       <form onSubmit={submit} noValidate className="mt-6 flex flex-col gap-3">
         {props.children}
-        {props.error && (
-          <p role="alert" className="text-sm text-reject">
-            {props.error}
-          </p>
-        )}
+        {props.error && <AlertLine>{props.error}</AlertLine>}
         <Button look="accent" type="submit" disabled={props.isBusy} className="min-h-11">
           {props.action}
         </Button>

@@ -4,7 +4,7 @@ import { type FormEvent, useState } from "react";
 import { queryClient } from "../api/queries";
 import { Button } from "../ui/Button";
 import { Field } from "../ui/Field";
-import { errorWords } from "../ui/Notice";
+import { AlertLine, errorWords } from "../ui/Notice";
 import { Panel } from "../ui/Panel";
 import { autoTopUpSave, billingQuery } from "./api";
 import { type AutoErrors, type AutoTyped, autoTyped, autoWish } from "./auto_form";
@@ -40,11 +40,7 @@ export function AutoTopUpPanel({ billing }: { billing: Billing }) {
       ) : (
         <p className="text-soft">{card ? b.auto.off : b.auto.noCard}</p>
       )}
-      {save.isError && (
-        <p role="alert" className="text-sm text-reject">
-          {errorWords(save.error)}
-        </p>
-      )}
+      {save.isError && <AlertLine>{errorWords(save.error)}</AlertLine>}
       {card && !isOpen && (
         <div className="flex flex-wrap gap-2">
           <Button onClick={() => setOpen(true)}>{isOn ? b.auto.change : b.auto.switchOn}</Button>

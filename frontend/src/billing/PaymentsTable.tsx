@@ -1,6 +1,7 @@
 /** The payments that were made or tried, the newest first, with what became of each. */
 import { dateTime, utc } from "../format/dates";
 import { money } from "../format/numbers";
+import { TableHead } from "../ui/TableHead";
 import { centsToNano } from "./cents";
 import { b } from "./strings";
 import type { Payment } from "./types";
@@ -17,16 +18,16 @@ const TONES: Record<Payment["status"], string> = {
 export function PaymentsTable({ payments }: { payments: Payment[] }) {
   const { columns } = b.payments;
   return (
-    <table className="figures w-full text-sm">
+    <table className="figures w-full text-left text-sm">
       <caption className="sr-only">{b.payments.title}</caption>
-      <thead>
-        <tr className="border-b border-line text-left text-soft">
-          <th className="py-2 pr-4 font-medium">{columns.when}</th>
-          <th className="py-2 pr-4 font-medium">{columns.what}</th>
-          <th className="py-2 pr-4 text-right font-medium">{columns.amount}</th>
-          <th className="py-2 text-right font-medium">{columns.status}</th>
-        </tr>
-      </thead>
+      <TableHead
+        columns={[
+          columns.when,
+          columns.what,
+          { label: columns.amount, align: "right" },
+          { label: columns.status, align: "right" },
+        ]}
+      />
       <tbody>
         {payments.map((payment) => (
           <tr key={payment.id} className="border-b border-line align-top">

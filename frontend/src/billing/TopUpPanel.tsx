@@ -4,7 +4,7 @@ import { type FormEvent, useState } from "react";
 import { Button } from "../ui/Button";
 import { Chips } from "../ui/Chips";
 import { Field } from "../ui/Field";
-import { errorWords } from "../ui/Notice";
+import { AlertLine, errorWords } from "../ui/Notice";
 import { Panel } from "../ui/Panel";
 import { topUpStart, wishKey } from "./api";
 import { centsRead, dollars } from "./cents";
@@ -78,11 +78,7 @@ export function TopUpPanel({ billing }: { billing: Billing }) {
           </span>
         </label>
         {billing.has_tax && <p className="text-sm text-soft">{b.topUp.tax}</p>}
-        {start.isError && (
-          <p role="alert" className="text-sm text-reject">
-            {errorWords(start.error)}
-          </p>
-        )}
+        {start.isError && <AlertLine>{errorWords(start.error)}</AlertLine>}
         <Button look="accent" type="submit" className="self-start" disabled={!canSend}>
           {start.isPending || start.isSuccess ? b.topUp.sending : b.topUp.send(cents)}
         </Button>

@@ -9,7 +9,7 @@ import { Chips } from "../ui/Chips";
 import { CopyButton } from "../ui/CopyButton";
 import { Dialog } from "../ui/Dialog";
 import { Field } from "../ui/Field";
-import { errorWords } from "../ui/Notice";
+import { AlertLine, errorWords } from "../ui/Notice";
 import { dollarsToNano } from "./dollars";
 import { type Language, snippet } from "./snippets";
 
@@ -71,11 +71,7 @@ function KeyForm({ onMade, onCancel }: { onMade: (made: ApiKeyMade) => void; onC
         onChange={(event) => setCap(event.target.value)}
         error={isCapBad ? t.keys.capBad : null}
       />
-      {make.isError && (
-        <p role="alert" className="text-sm text-reject">
-          {errorWords(make.error)}
-        </p>
-      )}
+      {make.isError && <AlertLine>{errorWords(make.error)}</AlertLine>}
       <div className="mt-2 flex justify-end gap-2">
         <Button onClick={onCancel}>{t.keys.cancel}</Button>
         <Button look="accent" type="submit" disabled={!name.trim() || isCapBad || make.isPending}>

@@ -2,6 +2,7 @@
 import type { FamilyRow, MeasuredColumn, ModelCard } from "../api/types";
 import { count } from "../format/numbers";
 import { t } from "../strings";
+import { TableHead } from "../ui/TableHead";
 import { ShareBar } from "./ShareBar";
 
 const WEAK_BELOW = 0.6; // the model card names these; the table marks them
@@ -22,22 +23,17 @@ export function FamilyTable({ card }: { card: ModelCard }) {
       <p className="max-w-[68ch] text-sm text-soft">{t.models.measuredHint}</p>
       <section aria-label={t.models.measured} tabIndex={0} className="scrolls mt-2">
         <table className="figures w-full max-w-[920px] min-w-[600px] text-right text-sm">
-          <thead>
-            <tr className="border-b border-line align-bottom text-soft">
-              <th className="py-2 text-left font-medium">{columns.family}</th>
-              <th className="w-[24%] py-2 font-medium">
-                <span className="sr-only">{columns.interval}</span>
-              </th>
-              <th className="py-2 pl-4 font-medium">{columns.tools}</th>
-              <th className="py-2 pl-4 font-medium">{columns.interval}</th>
-              {COLUMNS.map(({ column, label }) => (
-                <th key={column} className="py-2 pl-4 font-medium">
-                  {label}
-                </th>
-              ))}
-              <th className="py-2 pl-4 font-medium">{columns.n}</th>
-            </tr>
-          </thead>
+          <TableHead
+            columns={[
+              { label: columns.family, align: "left" },
+              { label: columns.interval, width: "w-[24%]", isUnseen: true },
+              columns.tools,
+              columns.interval,
+              ...COLUMNS.map(({ label }) => label),
+              columns.n,
+            ]}
+            gap="before"
+          />
           <tbody>
             {all && <Row row={all} isTotal />}
             {rows.map((row) => (

@@ -5,6 +5,7 @@
 import type { FamilyRow, ModelCard } from "../api/types";
 import { count } from "../format/numbers";
 import { t } from "../strings";
+import { TableHead } from "../ui/TableHead";
 import { FamilyTable } from "./FamilyTable";
 import { ShareBar } from "./ShareBar";
 import { type Figure, figuresOf, isOfSuites } from "./suite_report";
@@ -25,17 +26,16 @@ export function SuiteTable({ card }: { card: ModelCard }) {
       <p className="max-w-[68ch] text-sm text-soft">{words.hint(card.num_samples ?? 1)}</p>
       <section aria-label={t.models.measured} tabIndex={0} className="scrolls mt-2">
         <table className="figures w-full max-w-[760px] text-right text-sm">
-          <thead>
-            <tr className="border-b border-line text-soft">
-              <th className="py-2 text-left font-medium">{words.columns.figure}</th>
-              <th className="w-[44%] py-2 max-sm:w-[24%]">
-                <span className="sr-only">{t.models.columns.interval}</span>
-              </th>
-              <th className="py-2 pl-4 font-medium">{words.columns.right}</th>
-              <th className="py-2 pl-4 font-medium">{t.models.columns.interval}</th>
-              <th className="py-2 pl-4 font-medium">{t.models.columns.n}</th>
-            </tr>
-          </thead>
+          <TableHead
+            columns={[
+              { label: words.columns.figure, align: "left" },
+              { label: t.models.columns.interval, width: "w-[44%] max-sm:w-[24%]", isUnseen: true },
+              words.columns.right,
+              t.models.columns.interval,
+              t.models.columns.n,
+            ]}
+            gap="before"
+          />
           {rows.map((row) => (
             <Suite key={row.family} row={row} />
           ))}

@@ -14,7 +14,7 @@ import { TopUpPanel } from "../billing/TopUpPanel";
 import type { Billing } from "../billing/types";
 import { balance, money } from "../format/numbers";
 import { Button } from "../ui/Button";
-import { ErrorNotice, errorWords, Skeleton } from "../ui/Notice";
+import { AlertLine, ErrorNotice, errorWords, Skeleton } from "../ui/Notice";
 import { PageFrame } from "../ui/PageFrame";
 import { Panel } from "../ui/Panel";
 import { SpendCapPanel } from "../usage/SpendCapPanel";
@@ -99,11 +99,7 @@ function PapersPanel({ billing }: { billing: Billing }) {
         </Button>
       }
     >
-      {portal.isError && (
-        <p role="alert" className="text-sm text-reject">
-          {errorWords(portal.error)}
-        </p>
-      )}
+      {portal.isError && <AlertLine>{errorWords(portal.error)}</AlertLine>}
       <p>{billing.card ? b.papers.card(billing.card) : b.papers.noCard}</p>
       {payments.isError && <ErrorNotice error={payments.error} onRetry={() => void payments.refetch()} />}
       {payments.data && payments.data.length > 0 && <PaymentsTable payments={payments.data} />}
@@ -122,11 +118,7 @@ function PayAsYouGoPanel({ billing }: { billing: Billing }) {
   return (
     <Panel title={b.payAsYouGo.title}>
       <p>{agreement.status === "ended" ? b.payAsYouGo.ended : b.payAsYouGo[agreement.status](limit)}</p>
-      {failure && (
-        <p role="alert" className="text-sm text-reject">
-          {errorWords(failure)}
-        </p>
-      )}
+      {failure && <AlertLine>{errorWords(failure)}</AlertLine>}
       {agreement.status === "invited" && (
         <Button
           look="accent"

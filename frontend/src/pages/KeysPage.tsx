@@ -11,6 +11,7 @@ import { Button } from "../ui/Button";
 import { Dialog } from "../ui/Dialog";
 import { Empty, ErrorNotice, Skeleton } from "../ui/Notice";
 import { PageFrame } from "../ui/PageFrame";
+import { TableHead } from "../ui/TableHead";
 import { CapForm } from "../usage/CapForm";
 
 export function KeysPage() {
@@ -77,19 +78,18 @@ interface KeyTableProps {
 function KeyTable({ keys, onRevoke, onCap }: KeyTableProps) {
   const { columns } = t.keys;
   return (
-    <table className="w-full text-sm max-md:block">
-      <thead className="max-md:sr-only">
-        <tr className="border-b border-line text-left text-soft">
-          <th className="py-2 pr-4 font-medium">{columns.name}</th>
-          <th className="py-2 pr-4 font-medium">{columns.key}</th>
-          <th className="py-2 pr-4 font-medium">{columns.lastUsed}</th>
-          <th className="py-2 pr-4 text-right font-medium">{columns.spent}</th>
-          <th className="py-2 pr-4 text-right font-medium">{columns.cap}</th>
-          <th className="py-2">
-            <span className="sr-only">{t.keys.revoke}</span>
-          </th>
-        </tr>
-      </thead>
+    <table className="w-full text-left text-sm max-md:block">
+      <TableHead
+        columns={[
+          columns.name,
+          columns.key,
+          columns.lastUsed,
+          { label: columns.spent, align: "right" },
+          { label: columns.cap, align: "right" },
+          { label: t.keys.revoke, isUnseen: true },
+        ]}
+        foldsBelow="md"
+      />
       <tbody className="max-md:block max-md:border-t max-md:border-line">
         {keys.map((key) => (
           <tr

@@ -8,7 +8,7 @@ import { ToolBody } from "../trace/ToolBody";
 import type { ToolStep } from "../trace/trace";
 import { Button } from "../ui/Button";
 import { Field } from "../ui/Field";
-import { ErrorNotice } from "../ui/Notice";
+import { AlertLine, ErrorNotice } from "../ui/Notice";
 import { Select } from "../ui/Select";
 import { Toggle } from "../ui/Toggle";
 import { type ArgumentField, argumentsText, EXAMPLES, fieldsOf } from "./arguments";
@@ -67,11 +67,7 @@ export function ToolTrial({ tool }: { tool: Tool }) {
             </div>
           </details>
         )}
-        {problem && (
-          <p role="alert" className="text-sm text-reject">
-            {problem}
-          </p>
-        )}
+        {problem && <AlertLine>{problem}</AlertLine>}
         <Button
           type="submit"
           look="accent"

@@ -47,6 +47,15 @@ export function ErrorNotice({ error, onRetry }: { error: unknown; onRetry?: () =
   );
 }
 
+/** One sentence beside what it is about: what was refused, or what is wrong. */
+export function AlertLine({ children }: { children: ReactNode }) {
+  return (
+    <p role="alert" className="text-sm text-reject">
+      {children}
+    </p>
+  );
+}
+
 /** One sentence and one action, where there is nothing yet. */
 export function Empty({ children, action }: { children: ReactNode; action?: ReactNode }) {
   return (

@@ -5,6 +5,7 @@ import { dayMonth } from "../format/dates";
 import { count, money } from "../format/numbers";
 import { t } from "../strings";
 import { usageKinds } from "../trace/trace_views";
+import { TableHead } from "../ui/TableHead";
 import { scaleOf } from "./days";
 
 const WIDTH_MIN = 280;
@@ -157,29 +158,26 @@ function DayTable({ days }: { days: UsageDay[] }) {
   return (
     <div className="scrolls">
       <table className="figures w-full min-w-[560px] text-right text-sm">
-        <thead>
-          <tr className="border-b border-line text-soft">
-            <th className="py-2 text-left font-medium">{t.usage.columns.day}</th>
-            {KINDS.map((kind) => (
-              <th key={kind.name} className="py-2 font-medium">
-                {kind.label}
-              </th>
-            ))}
-            <th className="py-2 font-medium">{t.usage.columns.runs}</th>
-            <th className="py-2 font-medium">{t.usage.columns.cost}</th>
-          </tr>
-        </thead>
+        <TableHead
+          columns={[
+            { label: t.usage.columns.day, align: "left" },
+            ...KINDS.map((kind) => kind.label),
+            t.usage.columns.runs,
+            t.usage.columns.cost,
+          ]}
+          gap="before"
+        />
         <tbody>
           {used.map((day) => (
             <tr key={day.day} className="border-b border-line">
               <td className="py-2 text-left">{day.day}</td>
               {KINDS.map((kind) => (
-                <td key={kind.name} className="py-2">
+                <td key={kind.name} className="py-2 pl-4">
                   {count(usageKinds(day)[kind.name])}
                 </td>
               ))}
-              <td className="py-2">{count(day.num_runs)}</td>
-              <td className="py-2">{money(day.cost_nano_usd)}</td>
+              <td className="py-2 pl-4">{count(day.num_runs)}</td>
+              <td className="py-2 pl-4">{money(day.cost_nano_usd)}</td>
             </tr>
           ))}
         </tbody>

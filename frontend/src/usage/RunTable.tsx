@@ -6,6 +6,7 @@ import { count, money } from "../format/numbers";
 import { t } from "../strings";
 import { usageKinds } from "../trace/trace_views";
 import { Button } from "../ui/Button";
+import { TableHead } from "../ui/TableHead";
 
 interface RunTableProps {
   rows: UsageRun[];
@@ -19,18 +20,19 @@ export function RunTable({ rows, onMore, isLoadingMore }: RunTableProps) {
     <>
       <table className="figures w-full text-right text-sm max-lg:block">
         <caption className="sr-only">{t.usage.runs}</caption>
-        <thead className="max-lg:sr-only">
-          <tr className="border-b border-line align-bottom text-soft">
-            <th className="py-2 pr-4 text-left font-medium">{columns.when}</th>
-            <th className="py-2 pr-4 text-left font-medium">{columns.question}</th>
-            <th className="py-2 pr-4 text-left font-medium">{columns.key}</th>
-            <th className="py-2 pr-4 font-medium">{kinds.prompt}</th>
-            <th className="py-2 pr-4 font-medium">{kinds.toolResults}</th>
-            <th className="py-2 pr-4 font-medium">{kinds.reasoning}</th>
-            <th className="py-2 pr-4 font-medium">{kinds.answer}</th>
-            <th className="py-2 font-medium">{columns.cost}</th>
-          </tr>
-        </thead>
+        <TableHead
+          columns={[
+            { label: columns.when, align: "left" },
+            { label: columns.question, align: "left" },
+            { label: columns.key, align: "left" },
+            kinds.prompt,
+            kinds.toolResults,
+            kinds.reasoning,
+            kinds.answer,
+            columns.cost,
+          ]}
+          foldsBelow="lg"
+        />
         <tbody className="max-lg:block max-lg:border-t max-lg:border-line">
           {rows.map((row) => (
             <Row key={row.run_id} row={row} />

@@ -8,7 +8,7 @@ import { money } from "../format/numbers";
 import { t } from "../strings";
 import { Button } from "../ui/Button";
 import { Dialog } from "../ui/Dialog";
-import { ErrorNotice } from "../ui/Notice";
+import { AlertLine, ErrorNotice } from "../ui/Notice";
 import { Panel } from "../ui/Panel";
 import { CapForm } from "./CapForm";
 
@@ -69,11 +69,7 @@ export function CapFacts({ cap, limit }: { cap: SpendCap; limit: number }) {
         {cap.held_nano_usd > 0 && <span className="text-soft">{t.cap.held(money(cap.held_nano_usd))}</span>}
         <span className="text-soft">{t.cap.resets(dayMonth(cap.resets_on))}</span>
       </p>
-      {isReached && (
-        <p role="alert" className="text-sm text-reject">
-          {t.cap.reached}
-        </p>
-      )}
+      {isReached && <AlertLine>{t.cap.reached}</AlertLine>}
       {!isReached && cap.percent_reached > 0 && (
         <p role="status" className="text-sm text-abstain">
           {t.cap.percent(cap.percent_reached)}

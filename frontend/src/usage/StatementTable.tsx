@@ -5,6 +5,7 @@ import { dateTime, utc } from "../format/dates";
 import { change, count, exact, money } from "../format/numbers";
 import { t } from "../strings";
 import { Button } from "../ui/Button";
+import { TableHead } from "../ui/TableHead";
 
 interface StatementTableProps {
   lines: StatementLine[];
@@ -18,16 +19,17 @@ export function StatementTable({ lines, onMore, isLoadingMore }: StatementTableP
     <>
       <table className="figures w-full text-right text-sm max-lg:block">
         <caption className="sr-only">{t.statement.title}</caption>
-        <thead className="max-lg:sr-only">
-          <tr className="border-b border-line align-bottom text-soft">
-            <th className="py-2 pr-4 text-left font-medium">{columns.when}</th>
-            <th className="py-2 pr-4 text-left font-medium">{columns.what}</th>
-            <th className="py-2 pr-4 font-medium">{columns.tokens}</th>
-            <th className="py-2 pr-4 text-left font-medium">{columns.price}</th>
-            <th className="py-2 pr-4 font-medium">{columns.amount}</th>
-            <th className="py-2 font-medium">{columns.after}</th>
-          </tr>
-        </thead>
+        <TableHead
+          columns={[
+            { label: columns.when, align: "left" },
+            { label: columns.what, align: "left" },
+            columns.tokens,
+            { label: columns.price, align: "left" },
+            columns.amount,
+            columns.after,
+          ]}
+          foldsBelow="lg"
+        />
         <tbody className="max-lg:block max-lg:border-t max-lg:border-line">
           {lines.map((line) => (
             <Line key={line.transaction_id} line={line} />

@@ -2,6 +2,7 @@
 import { useMemo, useState } from "react";
 import { Chips } from "../../ui/Chips";
 import { Panel } from "../../ui/Panel";
+import { TableHead } from "../../ui/TableHead";
 import { Toggle } from "../../ui/Toggle";
 import type { Point } from "../jobs/job_log";
 import { metricNames } from "../jobs/job_log";
@@ -161,16 +162,13 @@ function MetricTable({ points, names }: { points: Point[]; names: string[] }) {
   return (
     <section aria-label={a.charts.asTable} tabIndex={0} className="scrolls max-h-[420px] overflow-y-auto">
       <table className="figures w-full min-w-[560px] text-right text-sm">
-        <thead>
-          <tr className="border-b border-line text-soft">
-            <th className="py-2 text-left font-medium">{a.charts.step}</th>
-            {names.map((name) => (
-              <th key={name} className="py-2 pl-4 font-medium">
-                {a.charts.names[name] ?? name.replaceAll("_", " ")}
-              </th>
-            ))}
-          </tr>
-        </thead>
+        <TableHead
+          columns={[
+            { label: a.charts.step, align: "left" },
+            ...names.map((name) => a.charts.names[name] ?? name.replaceAll("_", " ")),
+          ]}
+          gap="before"
+        />
         <tbody>
           {rows.map((row) => (
             <tr key={row.step} className="border-b border-line">

@@ -4,6 +4,7 @@ import { bytes } from "../../format/bytes";
 import { dateTime, utc } from "../../format/dates";
 import { count } from "../../format/numbers";
 import { Button } from "../../ui/Button";
+import { TableHead } from "../../ui/TableHead";
 import type { DataFileRow } from "../api_types";
 import { TEXT_LINK } from "../links";
 import { a } from "../strings";
@@ -16,20 +17,19 @@ interface TableProps {
 export function FileTable({ rows, onRemove }: TableProps) {
   const { columns } = a.files;
   return (
-    <table className="figures w-full text-sm max-lg:block">
+    <table className="figures w-full text-left text-sm max-lg:block">
       <caption className="sr-only">{a.files.title}</caption>
-      <thead className="max-lg:sr-only">
-        <tr className="border-b border-line text-left text-soft">
-          <th className="py-2 pr-4 font-medium">{columns.name}</th>
-          <th className="py-2 pr-4 text-right font-medium">{columns.rows}</th>
-          <th className="py-2 pr-4 font-medium">{columns.columns}</th>
-          <th className="py-2 pr-4 text-right font-medium">{columns.size}</th>
-          <th className="py-2 pr-4 font-medium">{columns.made}</th>
-          <th className="py-2">
-            <span className="sr-only">{a.files.remove}</span>
-          </th>
-        </tr>
-      </thead>
+      <TableHead
+        columns={[
+          columns.name,
+          { label: columns.rows, align: "right" },
+          columns.columns,
+          { label: columns.size, align: "right" },
+          columns.made,
+          { label: a.files.remove, isUnseen: true },
+        ]}
+        foldsBelow="lg"
+      />
       <tbody className="max-lg:block max-lg:border-t max-lg:border-line">
         {rows.map((row) => (
           <Row key={row.sha256} row={row} onRemove={() => onRemove(row)} />

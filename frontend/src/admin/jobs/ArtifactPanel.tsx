@@ -5,6 +5,7 @@ import { bytes } from "../../format/bytes";
 import { countShort, percent } from "../../format/numbers";
 import { Fact } from "../../ui/Fact";
 import { Panel } from "../../ui/Panel";
+import { TableHead } from "../../ui/TableHead";
 import { checkpointsQuery, versionsQuery } from "../api";
 import type { JobRow } from "../api_types";
 import { a } from "../strings";
@@ -71,14 +72,10 @@ export function FormatTable({ formats }: { formats: FormatFacts[] }) {
   return (
     <table className="figures w-full max-w-[560px] text-right text-sm">
       <caption className="sr-only">{a.artifact.quantised}</caption>
-      <thead>
-        <tr className="border-b border-line text-soft">
-          <th className="py-2 text-left font-medium">{words.format}</th>
-          <th className="py-2 pl-4 font-medium">{words.size}</th>
-          <th className="py-2 pl-4 font-medium">{words.right}</th>
-          <th className="py-2 pl-4 font-medium">{words.speed}</th>
-        </tr>
-      </thead>
+      <TableHead
+        columns={[{ label: words.format, align: "left" }, words.size, words.right, words.speed]}
+        gap="before"
+      />
       <tbody>
         {formats.map((one) => (
           <tr key={one.format} className="border-b border-line">

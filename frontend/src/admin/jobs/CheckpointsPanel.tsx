@@ -11,6 +11,7 @@ import { Dialog } from "../../ui/Dialog";
 import { Field } from "../../ui/Field";
 import { ErrorNotice, errorWords, Skeleton } from "../../ui/Notice";
 import { Panel } from "../../ui/Panel";
+import { TableHead } from "../../ui/TableHead";
 import { checkpointRegister, checkpointsQuery } from "../api";
 import type { CheckpointRow, JobRow } from "../api_types";
 import { valueWords } from "../charts/series";
@@ -53,14 +54,10 @@ export function CheckpointTable({ job, rows, onRegister }: TableProps) {
   return (
     <section aria-label={a.checkpoints.title} tabIndex={0} className="scrolls max-h-[420px] overflow-y-auto">
       <table className="figures w-full text-right text-sm">
-        <thead>
-          <tr className="border-b border-line text-soft">
-            <th className="py-2 text-left font-medium">{columns.step}</th>
-            <th className="py-2 pl-3 font-medium">{columns.loss}</th>
-            <th className="py-2 pl-3 font-medium">{columns.size}</th>
-            <th className="py-2 pl-3 font-medium">{columns.state}</th>
-          </tr>
-        </thead>
+        <TableHead
+          columns={[{ label: columns.step, align: "left" }, columns.loss, columns.size, columns.state]}
+          gap="before"
+        />
         <tbody>
           {rows.map((row) => (
             <Row key={`${row.step} ${row.epoch}`} job={job} row={row} onRegister={() => onRegister(row)} />
@@ -79,9 +76,9 @@ function Row({ job, row, onRegister }: { job: JobRow; row: CheckpointRow; onRegi
     <>
       <tr title={a.checkpoints.hash(row.manifest_sha256)}>
         <td className="pt-2 text-left font-medium">{count(row.step)}</td>
-        <td className="pt-2 pl-3">{loss === undefined ? "" : valueWords(loss)}</td>
-        <td className="pt-2 pl-3 whitespace-nowrap">{bytes(row.num_bytes)}</td>
-        <td className="pt-2 pl-3">
+        <td className="pt-2 pl-4">{loss === undefined ? "" : valueWords(loss)}</td>
+        <td className="pt-2 pl-4 whitespace-nowrap">{bytes(row.num_bytes)}</td>
+        <td className="pt-2 pl-4">
           <span className={row.state === "refused" ? "text-reject" : ""} title={row.refused_reason}>
             {a.checkpoints.states[row.state]}
           </span>

@@ -7,7 +7,7 @@ import { t } from "../../strings";
 import { Button } from "../../ui/Button";
 import { Dialog } from "../../ui/Dialog";
 import { Field } from "../../ui/Field";
-import { errorWords } from "../../ui/Notice";
+import { AlertLine, errorWords } from "../../ui/Notice";
 import { jobAct } from "../api";
 import type { JobRow } from "../api_types";
 import { PLAIN_LINK } from "../links";
@@ -46,11 +46,7 @@ export function JobActions({ job, onRequeued }: { job: JobRow; onRequeued: () =>
           </Button>
         )}
       </div>
-      {act.isError && !isStopping && (
-        <p role="alert" className="text-sm text-reject">
-          {errorWords(act.error)}
-        </p>
-      )}
+      {act.isError && !isStopping && <AlertLine>{errorWords(act.error)}</AlertLine>}
       <Dialog title={a.job.cancelTitle} isOpen={isStopping} onClose={() => setStopping(false)}>
         <StopForm
           error={act.isError ? errorWords(act.error) : null}

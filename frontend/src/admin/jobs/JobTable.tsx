@@ -2,6 +2,7 @@
 import { Link } from "@tanstack/react-router";
 import { dateTime, utc } from "../../format/dates";
 import { count, money } from "../../format/numbers";
+import { TableHead } from "../../ui/TableHead";
 import type { JobRow } from "../api_types";
 import { a } from "../strings";
 import { jobTitle, shareDone, stateHint } from "./job_words";
@@ -11,18 +12,19 @@ import { StateWord } from "./StateWord";
 export function JobTable({ jobs }: { jobs: JobRow[] }) {
   const { columns } = a.jobs;
   return (
-    <table className="figures w-full text-sm max-lg:block">
+    <table className="figures w-full text-left text-sm max-lg:block">
       <caption className="sr-only">{a.jobs.title}</caption>
-      <thead className="max-lg:sr-only">
-        <tr className="border-b border-line text-left text-soft">
-          <th className="py-2 pr-4 font-medium">{columns.job}</th>
-          <th className="py-2 pr-4 font-medium">{columns.state}</th>
-          <th className="py-2 pr-4 font-medium">{columns.progress}</th>
-          <th className="py-2 pr-4 font-medium">{columns.node}</th>
-          <th className="py-2 pr-4 text-right font-medium">{columns.cost}</th>
-          <th className="py-2 text-right font-medium">{columns.made}</th>
-        </tr>
-      </thead>
+      <TableHead
+        columns={[
+          columns.job,
+          columns.state,
+          columns.progress,
+          columns.node,
+          { label: columns.cost, align: "right" },
+          { label: columns.made, align: "right" },
+        ]}
+        foldsBelow="lg"
+      />
       <tbody className="max-lg:block max-lg:border-t max-lg:border-line">
         {jobs.map((job) => (
           <Row key={job.id} job={job} />

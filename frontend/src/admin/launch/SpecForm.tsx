@@ -1,6 +1,7 @@
 /** The settings of a job, as fields or as JSON, kept in step. */
 import { useState } from "react";
 import { Chips } from "../../ui/Chips";
+import { AlertLine } from "../../ui/Notice";
 import { Panel } from "../../ui/Panel";
 import type { JobKind } from "../api_types";
 import { a } from "../strings";
@@ -117,11 +118,7 @@ function SpecJson({ kind, fields, values, onChange }: SpecFormProps) {
         onChange={(event) => typed(event.target.value)}
         className="w-full rounded-md border border-line-strong bg-raised p-3 font-mono text-xs"
       />
-      {isBad && (
-        <p role="alert" className="text-sm text-reject">
-          {a.launch.jsonBad}
-        </p>
-      )}
+      {isBad && <AlertLine>{a.launch.jsonBad}</AlertLine>}
     </div>
   );
 }

@@ -1,4 +1,5 @@
 /** Two reports family by family: shares with their intervals, the difference with its own. */
+import { TableHead } from "../../ui/TableHead";
 import type { ComparedRow, ShareRow } from "../api_types";
 import { a } from "../strings";
 import {
@@ -21,18 +22,17 @@ export function CompareTable({ totals, families }: { totals: ComparedRow[]; fami
   return (
     <section aria-label={a.compare.families} tabIndex={0} className="scrolls">
       <table className="figures w-full min-w-[720px] text-right text-sm">
-        <thead>
-          <tr className="border-b border-line text-soft">
-            <th className="py-2 text-left font-medium">{columns.family}</th>
-            <th className="py-2 pl-4 font-medium">{columns.a}</th>
-            <th className="py-2 pl-4 font-medium">{columns.b}</th>
-            <th className="w-[26%] py-2 pl-4 font-medium">
-              <span className="sr-only">95 %</span>
-            </th>
-            <th className="py-2 pl-4 font-medium">{columns.difference}</th>
-            <th className="py-2 pl-4 font-medium">{columns.n}</th>
-          </tr>
-        </thead>
+        <TableHead
+          columns={[
+            { label: columns.family, align: "left" },
+            columns.a,
+            columns.b,
+            { label: "95 %", width: "w-[26%]", isUnseen: true },
+            columns.difference,
+            columns.n,
+          ]}
+          gap="before"
+        />
         <tbody>
           {totals.map((row) => (
             <Row key={row.name} row={row} name={a.compare.totals[row.name] ?? row.name} isTotal />

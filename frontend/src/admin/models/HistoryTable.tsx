@@ -1,5 +1,6 @@
 /** Who moved an alias where, when and why; newest first. */
 import { dateTime, utc } from "../../format/dates";
+import { TableHead } from "../../ui/TableHead";
 import type { PromotionRow } from "../api_types";
 import { a } from "../strings";
 
@@ -9,15 +10,7 @@ export function HistoryTable({ rows }: { rows: PromotionRow[] }) {
   return (
     <section aria-label={a.promote.history} tabIndex={0} className="scrolls">
       <table className="figures w-full min-w-[640px] text-left text-sm">
-        <thead>
-          <tr className="border-b border-line text-soft">
-            <th className="py-2 pr-4 font-medium">{columns.when}</th>
-            <th className="py-2 pr-4 font-medium">{columns.what}</th>
-            <th className="py-2 pr-4 font-medium">{columns.who}</th>
-            <th className="py-2 pr-4 font-medium">{columns.why}</th>
-            <th className="py-2 font-medium">{columns.state}</th>
-          </tr>
-        </thead>
+        <TableHead columns={[columns.when, columns.what, columns.who, columns.why, columns.state]} />
         <tbody>
           {rows.map((row) => (
             <tr key={row.id} className="border-b border-line align-top">

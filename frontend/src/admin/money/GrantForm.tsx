@@ -7,7 +7,7 @@ import { dollarsToNano } from "../../keys/dollars";
 import { t } from "../../strings";
 import { Button } from "../../ui/Button";
 import { Field } from "../../ui/Field";
-import { errorWords } from "../../ui/Notice";
+import { AlertLine, errorWords } from "../../ui/Notice";
 import { type GrantGiven, grantGive } from "./api";
 import { m } from "./strings";
 
@@ -86,9 +86,7 @@ export function GrantForm({ accountId, name, onClose }: GrantFormProps) {
         />
       )}
       {give.isError && !["amount_nano_usd", "reason", "confirm"].includes(param ?? "") && (
-        <p role="alert" className="text-sm text-reject">
-          {errorWords(give.error)}
-        </p>
+        <AlertLine>{errorWords(give.error)}</AlertLine>
       )}
       <div className="flex justify-end gap-2">
         <Button onClick={onClose}>{t.common.cancel}</Button>

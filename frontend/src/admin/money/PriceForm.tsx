@@ -6,7 +6,7 @@ import { queryClient } from "../../api/queries";
 import { t } from "../../strings";
 import { Button } from "../../ui/Button";
 import { Field } from "../../ui/Field";
-import { errorWords } from "../../ui/Notice";
+import { AlertLine, errorWords } from "../../ui/Notice";
 import { type PriceGiven, priceAdd, pricesQuery } from "./api";
 import { perMillionToNano } from "./price";
 import { m } from "./strings";
@@ -88,11 +88,7 @@ export function PriceForm({ models, onClose }: { models: string[]; onClose: () =
         onChange={(event) => setReason(event.target.value)}
         error={errorOf("reason")}
       />
-      {add.isError && !FIELDS.includes(param ?? "") && (
-        <p role="alert" className="text-sm text-reject">
-          {errorWords(add.error)}
-        </p>
-      )}
+      {add.isError && !FIELDS.includes(param ?? "") && <AlertLine>{errorWords(add.error)}</AlertLine>}
       <div className="flex justify-end gap-2">
         <Button onClick={onClose}>{t.common.cancel}</Button>
         <Button look="accent" type="submit" disabled={!isReady || add.isPending}>

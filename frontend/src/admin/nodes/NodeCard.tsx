@@ -6,7 +6,7 @@ import { queryClient } from "../../api/queries";
 import { utc } from "../../format/dates";
 import { money } from "../../format/numbers";
 import { Button } from "../../ui/Button";
-import { errorWords } from "../../ui/Notice";
+import { AlertLine, errorWords } from "../../ui/Notice";
 import { useNow } from "../../ui/use_now";
 import { type NodeVerb, nodeAct } from "../api";
 import type { NodeRow } from "../api_types";
@@ -109,11 +109,7 @@ export function NodeVerbs({ node, onRemove }: { node: NodeRow; onRemove: () => v
           {a.nodes.remove}
         </Button>
       </div>
-      {act.isError && (
-        <p role="alert" className="text-sm text-reject">
-          {errorWords(act.error)}
-        </p>
-      )}
+      {act.isError && <AlertLine>{errorWords(act.error)}</AlertLine>}
     </div>
   );
 }

@@ -7,6 +7,7 @@ import { Button } from "../../ui/Button";
 import { Chips } from "../../ui/Chips";
 import { Field } from "../../ui/Field";
 import { Empty, ErrorNotice, Skeleton } from "../../ui/Notice";
+import { TableHead } from "../../ui/TableHead";
 import { useSettled } from "../../ui/use_settled";
 import { AdminFrame } from "../AdminFrame";
 import { type AuditEntry, type AuditFilter, auditCsvPath, auditPage } from "../money/api";
@@ -125,15 +126,15 @@ function EntryTable({ rows }: { rows: AuditEntry[] }) {
   return (
     <section aria-label={m.audit.title} tabIndex={0} className="scrolls">
       <table className="figures w-full min-w-[760px] table-fixed text-left text-sm">
-        <thead>
-          <tr className="border-b border-line text-soft">
-            <th className="w-[13%] py-2 pr-4 font-medium">{columns.when}</th>
-            <th className="w-[19%] py-2 pr-4 font-medium">{columns.who}</th>
-            <th className="w-[24%] py-2 pr-4 font-medium">{columns.what}</th>
-            <th className="w-[24%] py-2 pr-4 font-medium">{columns.change}</th>
-            <th className="w-[20%] py-2 font-medium">{columns.why}</th>
-          </tr>
-        </thead>
+        <TableHead
+          columns={[
+            { label: columns.when, width: "w-[13%]" },
+            { label: columns.who, width: "w-[19%]" },
+            { label: columns.what, width: "w-[24%]" },
+            { label: columns.change, width: "w-[24%]" },
+            { label: columns.why, width: "w-[20%]" },
+          ]}
+        />
         <tbody>
           {rows.map((row) => (
             <tr key={row.id} className="border-b border-line align-top">

@@ -6,6 +6,7 @@ import { balance, count, money } from "../../format/numbers";
 import { Button } from "../../ui/Button";
 import { Field } from "../../ui/Field";
 import { ErrorNotice, Skeleton } from "../../ui/Notice";
+import { TableHead } from "../../ui/TableHead";
 import { useSettled } from "../../ui/use_settled";
 import { AdminFrame } from "../AdminFrame";
 import { type Customer, type CustomerList, customersQuery } from "../money/api";
@@ -94,15 +95,16 @@ function CustomerTable({ rows }: { rows: Customer[] }) {
   return (
     <table className="figures w-full text-right text-sm max-md:block">
       <caption className="sr-only">{m.customers.title}</caption>
-      <thead className="max-md:sr-only">
-        <tr className="border-b border-line align-bottom text-soft">
-          <th className="py-2 pr-4 text-left font-medium">{columns.name}</th>
-          <th className="py-2 pr-4 font-medium">{columns.balance}</th>
-          <th className="py-2 pr-4 font-medium">{columns.spend}</th>
-          <th className="py-2 pr-4 font-medium">{columns.tokens}</th>
-          <th className="py-2 font-medium">{columns.margin}</th>
-        </tr>
-      </thead>
+      <TableHead
+        columns={[
+          { label: columns.name, align: "left" },
+          columns.balance,
+          columns.spend,
+          columns.tokens,
+          columns.margin,
+        ]}
+        foldsBelow="md"
+      />
       <tbody className="max-md:block max-md:border-t max-md:border-line">
         {rows.map((row) => (
           <tr

@@ -5,7 +5,7 @@ import { type ReactNode, useMemo, useState } from "react";
 import type { ModelCard } from "../../api/types";
 import type { Line } from "../../live/live_socket";
 import { MeasuredTable } from "../../models/SuiteTable";
-import { ErrorNotice, Skeleton } from "../../ui/Notice";
+import { AlertLine, ErrorNotice, Skeleton } from "../../ui/Notice";
 import { Panel } from "../../ui/Panel";
 import { AdminFrame } from "../AdminFrame";
 import { jobAlertsQuery, jobMetricsQuery, jobQuery } from "../api";
@@ -167,12 +167,7 @@ function LineNotice({ line }: { line: Line }) {
   const { line: words } = a.job;
   if (line.state === "reconnecting" && line.attempt > 1)
     return <p className="text-sm text-abstain">{words.reconnecting(line.attempt)}</p>;
-  if (line.state === "refused")
-    return (
-      <p role="alert" className="text-sm text-reject">
-        {words.refused}
-      </p>
-    );
+  if (line.state === "refused") return <AlertLine>{words.refused}</AlertLine>;
   return null;
 }
 

@@ -10,6 +10,7 @@ import { Button } from "../../ui/Button";
 import { Dialog } from "../../ui/Dialog";
 import { Empty, ErrorNotice, Skeleton } from "../../ui/Notice";
 import { Panel } from "../../ui/Panel";
+import { TableHead } from "../../ui/TableHead";
 import { AdminFrame } from "../AdminFrame";
 import { aliasesQuery, versionsQuery } from "../api";
 import type { AliasRow, VersionRow } from "../api_types";
@@ -118,21 +119,18 @@ export function VersionTable({ rows, chosen, onToggle, onNodes }: TableProps) {
   return (
     <table className="figures w-full text-left text-sm max-lg:block">
       <caption className="sr-only">{a.models.versions}</caption>
-      <thead className="max-lg:sr-only">
-        <tr className="border-b border-line text-soft">
-          <th className="w-8 py-2">
-            <span className="sr-only">{a.models.compare}</span>
-          </th>
-          <th className="py-2 pr-4 font-medium">{columns.version}</th>
-          <th className="py-2 pr-4 font-medium">{columns.measured}</th>
-          <th className="py-2 pr-4 font-medium">{columns.from}</th>
-          <th className="py-2 pr-4 font-medium">{columns.nodes}</th>
-          <th className="py-2 pr-4 font-medium">{columns.made}</th>
-          <th className="py-2">
-            <span className="sr-only">{a.models.promote}</span>
-          </th>
-        </tr>
-      </thead>
+      <TableHead
+        columns={[
+          { label: a.models.compare, width: "w-8", isUnseen: true },
+          columns.version,
+          columns.measured,
+          columns.from,
+          columns.nodes,
+          columns.made,
+          { label: a.models.promote, isUnseen: true },
+        ]}
+        foldsBelow="lg"
+      />
       <tbody className="max-lg:block max-lg:border-t max-lg:border-line">
         {rows.map((row) => (
           <Row

@@ -6,6 +6,7 @@ import { money } from "../../format/numbers";
 import { Button } from "../../ui/Button";
 import { Dialog } from "../../ui/Dialog";
 import { Empty, ErrorNotice, Skeleton } from "../../ui/Notice";
+import { TableHead } from "../../ui/TableHead";
 import { AdminFrame } from "../AdminFrame";
 import { type PriceRow, pricesQuery } from "../money/api";
 import { PriceForm } from "../money/PriceForm";
@@ -48,15 +49,15 @@ function PriceTable({ rows }: { rows: PriceRow[] }) {
   return (
     <section aria-label={m.prices.title} tabIndex={0} className="scrolls">
       <table className="figures w-full min-w-[560px] text-left text-sm">
-        <thead>
-          <tr className="border-b border-line text-soft">
-            <th className="py-2 pr-4 font-medium">{columns.model}</th>
-            <th className="py-2 pr-4 text-right font-medium">{columns.price}</th>
-            <th className="py-2 pr-4 font-medium">{columns.from}</th>
-            <th className="py-2 pr-4 font-medium">{columns.state}</th>
-            <th className="py-2 text-right font-medium">{columns.id}</th>
-          </tr>
-        </thead>
+        <TableHead
+          columns={[
+            columns.model,
+            { label: columns.price, align: "right" },
+            columns.from,
+            columns.state,
+            { label: columns.id, align: "right" },
+          ]}
+        />
         <tbody>
           {rows.map((row) => (
             <tr key={row.id} className={`border-b border-line ${row.state === "past" ? "text-soft" : ""}`}>

@@ -4,7 +4,7 @@ import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
 import { queryClient, USUAL_ALIAS } from "../../api/queries";
 import { Button } from "../../ui/Button";
-import { ErrorNotice, errorWords, Skeleton } from "../../ui/Notice";
+import { AlertLine, ErrorNotice, errorWords, Skeleton } from "../../ui/Notice";
 import { Panel } from "../../ui/Panel";
 import { Select } from "../../ui/Select";
 import { AdminFrame } from "../AdminFrame";
@@ -115,11 +115,7 @@ function Serving({ row }: { row: AliasRow }) {
         ) : (
           <span className="text-sm text-soft">{a.promote.noRollback}</span>
         )}
-        {back.isError && (
-          <p role="alert" className="text-sm text-reject">
-            {errorWords(back.error)}
-          </p>
-        )}
+        {back.isError && <AlertLine>{errorWords(back.error)}</AlertLine>}
       </div>
     </div>
   );

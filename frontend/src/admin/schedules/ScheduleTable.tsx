@@ -2,6 +2,7 @@
 import { Link } from "@tanstack/react-router";
 import { dateTime, utc } from "../../format/dates";
 import { Button } from "../../ui/Button";
+import { TableHead } from "../../ui/TableHead";
 import { useNow } from "../../ui/use_now";
 import type { ScheduleRow } from "../api_types";
 import { StateWord } from "../jobs/StateWord";
@@ -19,19 +20,18 @@ interface TableProps {
 export function ScheduleTable(props: TableProps) {
   const { columns } = a.schedules;
   return (
-    <table className="figures w-full text-sm max-lg:block">
+    <table className="figures w-full text-left text-sm max-lg:block">
       <caption className="sr-only">{a.schedules.title}</caption>
-      <thead className="max-lg:sr-only">
-        <tr className="border-b border-line text-left text-soft">
-          <th className="py-2 pr-4 font-medium">{columns.name}</th>
-          <th className="py-2 pr-4 font-medium">{columns.every}</th>
-          <th className="py-2 pr-4 font-medium">{columns.last}</th>
-          <th className="py-2 pr-4 font-medium">{columns.next}</th>
-          <th className="py-2">
-            <span className="sr-only">{a.schedules.pause}</span>
-          </th>
-        </tr>
-      </thead>
+      <TableHead
+        columns={[
+          columns.name,
+          columns.every,
+          columns.last,
+          columns.next,
+          { label: a.schedules.pause, isUnseen: true },
+        ]}
+        foldsBelow="lg"
+      />
       <tbody className="max-lg:block max-lg:border-t max-lg:border-line">
         {props.rows.map((row) => (
           <Row key={row.id} row={row} {...props} />
