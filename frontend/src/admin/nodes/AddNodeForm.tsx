@@ -47,6 +47,9 @@ export function AddNodeForm({ onClose }: { onClose: () => void }) {
   );
 }
 
+/** Those that say beside them what was wrong; anything else is said below. */
+const FIELDS = new Set(["name", "url", "secret", "price_nano_usd_per_hour"]);
+
 function NodeFields({ secretMade, onClose }: { secretMade: string; onClose: () => void }) {
   const [name, setName] = useState("");
   const [url, setUrl] = useState("https://");
@@ -118,7 +121,7 @@ function NodeFields({ secretMade, onClose }: { secretMade: string; onClose: () =
           onChange={(event) => setPrice(event.target.value)}
         />
       </div>
-      {add.isError && !["name", "url", "secret"].includes(param ?? "") && <ErrorNotice error={add.error} />}
+      {add.isError && !FIELDS.has(param ?? "") && <ErrorNotice error={add.error} />}
       <div className="flex justify-end gap-2">
         <Button onClick={onClose}>{t.common.cancel}</Button>
         <Button look="accent" type="submit" disabled={!isReady || add.isPending}>
