@@ -92,6 +92,7 @@ class ModelSerializer(serializers.Serializer[object]):
     price_nano_usd_per_token = serializers.IntegerField(allow_null=True)
     description = serializers.CharField()
     is_ready = serializers.BooleanField()
+    has_critic = serializers.BooleanField(help_text="A critic that reads this model's tokens is ready too.")
     card = serializers.DictField()
     can = serializers.ListField(child=serializers.CharField())
     cannot = serializers.ListField(child=serializers.CharField())
@@ -133,6 +134,7 @@ def _model(registry: Snapshot, version: ModelVersion) -> dict[str, Any]:
         "price_nano_usd_per_token": version_price(version),
         "description": version.description,
         "is_ready": registry.has_ready_node(version.name),
+        "has_critic": registry.has_critic(version.name),
         "card": version.card,
         "can": version.card.get("can", []),
         "cannot": version.card.get("cannot", []),

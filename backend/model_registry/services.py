@@ -60,6 +60,7 @@ class NodeView:
     is_closed: bool  # cordoned or draining: takes nothing new; what runs there goes on
     is_for_serving: bool
     models: frozenset[str]
+    criticised: frozenset[str] = frozenset()  # reasoners whose steps and answers a critic there can score
     tools: frozenset[str] = frozenset()
 
     @property
@@ -91,6 +92,11 @@ class Snapshot:
     def has_ready_node(self, version: str) -> bool:
         return any(node.is_open and version in node.models for node in self.nodes)
 
+    def has_critic(self, version: str) -> bool:
+        """On every ready node that has it: which one will answer is not known before."""
+        ready = [node for node in self.nodes if node.is_open and version in node.models]
+        return bool(ready) and all(version in node.criticised for node in ready)
+
 
 _snapshot: Snapshot | None = None
 
@@ -103,6 +109,7 @@ def _node_view(node: Node) -> NodeView:
         is_closed=node.is_cordoned or node.is_draining or bool(info.get("is_draining", False)),
         is_for_serving=node.role != Node.Role.TRAIN,
         models=frozenset(model["version"] for model in info.get("models", [])),
+        criticised=frozenset(model["version"] for model in info.get("models", []) if model.get("has_critic")),
         tools=frozenset(info.get("tools", [])),
     )
 

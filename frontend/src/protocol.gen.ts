@@ -256,6 +256,7 @@ export interface LoadedModel {
   context_tokens: number;
   vocab_size: number;
   manifest_sha256: string;
+  has_critic: boolean;
 }
 
 export interface Log {

@@ -23,6 +23,7 @@ class LoadedModel(Wire):
     context_tokens: int
     vocab_size: int
     manifest_sha256: str
+    has_critic: bool = False  # of a reasoner: a critic on this node reads its ids
 
 
 class NodeInfo(Wire):

@@ -53,6 +53,11 @@ class ServedModel:
     num_runs: int = 0
     is_retired: bool = False
 
+    @property
+    def told(self) -> LoadedModel:
+        has_critic = self.orchestrator is not None and self.orchestrator.verifier is not None
+        return self.loaded.model_copy(update={"has_critic": has_critic})
+
     def release(self) -> None:
         """A run has ended on it."""
         self.num_runs -= 1
@@ -112,7 +117,7 @@ class ModelShelf:
 
     @property
     def models(self) -> list[LoadedModel]:
-        return [model.loaded for model in self._served.values()]
+        return [model.told for model in self._served.values()]
 
     @property
     def is_healthy(self) -> bool:

@@ -16,6 +16,7 @@ from tests.gpu_node.scripted_node import MODEL, cast, node_of, served, spec
 from tests.gpu_node.test_server import first_frames, frames_of, put
 
 VERSION = "svend-tiny-2"
+CRITIC = Path(__file__).resolve().parents[2] / "gpu_node" / "weights" / "svend-verifier-nano"  # of tiny's tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +64,21 @@ async def test_a_second_version_answers_beside_the_first(client: httpx.AsyncClie
     await put(client, "run_2", spec("Solve x^2 = 4"))
     assert isinstance((await frames_of(client, "run_1"))[-1].event, RunFinished)
     assert isinstance((await frames_of(client, "run_2"))[-1].event, RunFinished)
+
+
+async def test_a_reasoner_says_whether_a_critic_reads_its_ids(
+    client: httpx.AsyncClient, store: Artifacts, tiny: SignedManifest
+) -> None:
+    async def is_read() -> bool:
+        models = (await client.get("/info")).json()["models"]
+        return {model["version"]: model["has_critic"] for model in models}[VERSION]
+
+    await load(client, tiny)
+    assert not await is_read()
+    await load(client, store.take(CRITIC), "svend-critic")
+    assert await is_read()
+    assert (await client.delete("/models/svend-critic")).status_code == 200
+    assert not await is_read()
 
 
 async def test_other_weights_under_a_loaded_name_are_refused(

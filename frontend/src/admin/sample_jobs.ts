@@ -142,6 +142,7 @@ export function nodeOf(changes: Partial<NodeRow> = {}): NodeRow {
           context_tokens: 2_048,
           vocab_size: 512,
           manifest_sha256: "",
+          has_critic: true,
         },
       ],
       running_runs: ["run_1", "run_2"],

@@ -1900,6 +1900,8 @@ export interface components {
             price_nano_usd_per_token: number | null;
             description: string;
             is_ready: boolean;
+            /** @description A critic that reads this model's tokens is ready too. */
+            has_critic: boolean;
             card: {
                 [key: string]: unknown;
             };

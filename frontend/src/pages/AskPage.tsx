@@ -89,7 +89,8 @@ export function AskPage() {
     setDraft({ ...draftOf(run), search });
     box.current?.focus();
   };
-  const models = useReasoners();
+  const reasoners = useReasoners();
+  const chosen = reasoners.find((model) => model.id === draft.model) ?? reasoners[0];
 
   return (
     <div className="mx-auto flex min-h-dvh w-full max-w-[1200px] flex-col px-13 max-lg:px-8 max-md:min-h-[calc(100dvh-56px)] max-md:px-4">
@@ -123,9 +124,9 @@ export function AskPage() {
           onStop={isRunning && newest && !isSettled(newest) ? stop.stop : undefined}
           isSending={ask.isPending}
           isStopping={stop.isStopping}
-          hint={usePriceHint(draft, models.reasoners)}
-          models={models.reasoners.map((model) => model.id)}
-          hasChecker={models.hasChecker}
+          hint={usePriceHint(draft, chosen)}
+          models={reasoners.map((model) => model.id)}
+          hasChecker={chosen?.has_critic ?? false}
           placeholder={newest ? t.ask.placeholderMore : t.ask.placeholder}
           error={ask.isError ? askFailure(ask.error) : null}
           isMoneyShort={ask.error instanceof RequestFailed && ask.error.status === 402}
@@ -146,19 +147,15 @@ function askFailure(error: Error): string {
 }
 
 /** The models that can be asked, the usual one first. */
-function useReasoners(): { reasoners: Model[]; hasChecker: boolean } {
+function useReasoners(): Model[] {
   const { data = [] } = useQuery(modelsQuery);
   const isUsual = (model: Model) => model.aliases.includes(USUAL_ALIAS);
   const reasoners = data.filter((model) => model.role === "reasoner" && (model.is_ready || isUsual(model)));
-  return {
-    reasoners: reasoners.sort((one, other) => Number(isUsual(other)) - Number(isUsual(one))),
-    hasChecker: data.some((model) => model.role === "verifier" && model.is_ready),
-  };
+  return reasoners.sort((one, other) => Number(isUsual(other)) - Number(isUsual(one)));
 }
 
-function usePriceHint(draft: Draft, reasoners: Model[]) {
+function usePriceHint(draft: Draft, reasoner: Model | undefined) {
   const { data: me } = useQuery(meQuery);
-  const reasoner = reasoners.find((model) => model.id === draft.model) ?? reasoners[0];
   if (!me || !reasoner) return null;
   return priceHint({
     question: draft.question,

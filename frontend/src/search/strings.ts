@@ -40,7 +40,7 @@ export const search = {
     chip: (words: string) => `Search: ${words}`,
     said: (words: string) => `search: ${words}`,
     model: "Model",
-    noChecker: "No checker is served now, and this search asks one. Majority needs none.",
+    noChecker: "No checker reads this model now, and this search asks one. Majority needs none.",
     strategies: {
       none: { name: "None", hint: "One line of reasoning, as far as it leads.", width: "", depth: "" },
       auto: {

@@ -43,7 +43,7 @@ def manifest_named(name: str) -> Manifest:
     return Manifest(files=[ManifestFile(path=f"{name}.json", pieces=[Piece(sha256="a" * 64, num_bytes=3)])])
 
 
-def info_of(name: str, models: list[str], *, is_draining: bool = False) -> NodeInfo:
+def info_of(name: str, models: list[str], *, is_draining: bool = False, has_critic: bool = False) -> NodeInfo:
     loaded = [
         LoadedModel(
             version=model,
@@ -53,6 +53,7 @@ def info_of(name: str, models: list[str], *, is_draining: bool = False) -> NodeI
             context_tokens=8192,
             vocab_size=270,
             manifest_sha256="0" * 64,
+            has_critic=has_critic,
         )
         for model in models
     ]
@@ -70,12 +71,12 @@ def info_of(name: str, models: list[str], *, is_draining: bool = False) -> NodeI
     )
 
 
-def node_says(settings: Any, name: str, models: list[str], *, is_draining: bool = False, error: str = "") -> Node:
+def node_says(settings: Any, name: str, models: list[str], *, error: str = "", **told: bool) -> Node:
     """A trusted node and its last words."""
     if name not in {entry["name"] for entry in settings.SVEND_NODES}:
         entry = {"name": name, "url": "http://127.0.0.1:1", "secret": ""}
         settings.SVEND_NODES = [*settings.SVEND_NODES, entry]
-    info = info_of(name, models, is_draining=is_draining).model_dump(mode="json")
+    info = info_of(name, models, **told).model_dump(mode="json")
     node, _ = Node.objects.update_or_create(
         name=name, defaults={"url": "http://127.0.0.1:1", "info": info, "probe_error": error}
     )

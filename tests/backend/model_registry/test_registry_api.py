@@ -72,6 +72,18 @@ def test_customers_see_what_is_on_sale_without_its_inside(served: ModelVersion, 
     assert "staff" not in model
 
 
+def test_a_critic_must_be_wherever_the_model_may_answer(served: ModelVersion, customer: Client, settings) -> None:
+    def has_critic() -> bool:
+        (model,) = customer.get("/api/models").json()
+        return model["has_critic"]
+
+    assert not has_critic()
+    node_says(settings, "one", ["old"], has_critic=True)
+    assert has_critic()
+    node_says(settings, "two", ["old"])
+    assert not has_critic()
+
+
 def test_staff_sees_every_version_with_its_evidence(better: ModelVersion, staff: Client) -> None:
     models = {model["id"]: model for model in staff.get("/api/models").json()}
     assert set(models) == {"old", "better"}
