@@ -12,8 +12,8 @@ from django.db import transaction
 from django.db.models import Sum
 
 from backend.billing.models import AutoTopUp, Customer, Payment
-from backend.billing.signals import changed
 from backend.billing.states import PAYMENT_UNFINISHED
+from backend.core.audit import Area, audit_write
 from backend.core.errors import ApplicationError
 from backend.metering.payments import NANO_USD_PER_CENT, low_mark_set
 
@@ -67,7 +67,8 @@ def settings_write(
             "updated_at": now,
         },
     )
-    changed(
+    audit_write(
+        area=Area.MONEY,
         action="auto_top_up.set",
         account_id=account_id,
         target=account_id,

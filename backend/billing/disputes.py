@@ -13,8 +13,8 @@ from django.db import transaction
 from backend.billing.auto_settings import settings_lock
 from backend.billing.models import Dispute, Invoice, Pause, Payment
 from backend.billing.pauses import pause_open, pauses_review
-from backend.billing.signals import changed
 from backend.billing.stripe_objects import Dispute as StripeDispute
+from backend.core.audit import Area, audit_write
 from backend.metering.payments import NANO_USD_PER_CENT, Kind, Movement, money_in, money_out
 
 log = structlog.get_logger(__name__)
@@ -76,7 +76,8 @@ def _row(told: StripeDispute, account_id: str) -> Dispute:
     before = None if is_new else dispute.status
     if is_new or RANKS[told.status] > RANKS[dispute.status]:
         dispute.status = told.status
-        changed(
+        audit_write(
+            area=Area.MONEY,
             action="dispute",
             account_id=account_id,
             target=told.id,

@@ -13,10 +13,10 @@ from backend.billing.auto_settings import settings_lock
 from backend.billing.customers import customer_of
 from backend.billing.models import Invoice, Pause, PayAsYouGo
 from backend.billing.pauses import INVOICE_GRACE, pause_close, pause_open, pauses_review
-from backend.billing.signals import changed
 from backend.billing.states import invoice_is_news
 from backend.billing.stripe_client import UNIT_NANO_USD
 from backend.billing.stripe_objects import Invoice as StripeInvoice
+from backend.core.audit import Area, audit_write
 from backend.metering.models import Balance
 from backend.metering.payments import NANO_USD_PER_CENT, Kind, Movement, credit_limit_set, money_in
 
@@ -43,7 +43,8 @@ def invoice_apply(told: StripeInvoice, *, now: dt.datetime) -> str | None:
     before = None if is_new else invoice.status
     if is_new or invoice_is_news(invoice.status, told.status):
         _write(invoice, told, now=now)
-        changed(
+        audit_write(
+            area=Area.MONEY,
             action="invoice",
             account_id=account_id,
             target=told.id,

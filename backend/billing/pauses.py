@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from backend.billing.models import Dispute, Pause
-from backend.billing.signals import changed
+from backend.core.audit import Area, audit_write
 from backend.core.errors import NotFound
 from backend.metering.payments import owed_read, pause_set
 
@@ -32,7 +32,8 @@ def pause_open(
         },
     )
     if is_new:
-        changed(
+        audit_write(
+            area=Area.MONEY,
             action="account.pause",
             account_id=account_id,
             target=source,
@@ -49,7 +50,8 @@ def pause_close(source: str, *, by: str, now: dt.datetime, reason: str = "") -> 
     pause = Pause.objects.filter(source=source, lifted_at=None).first()
     if pause is None or not Pause.objects.filter(pk=pause.pk, lifted_at=None).update(lifted_at=now, lifted_by=by):
         return False
-    changed(
+    audit_write(
+        area=Area.MONEY,
         action="account.resume",
         account_id=pause.account_id,
         target=source,
@@ -81,7 +83,8 @@ def pauses_review(account_id: str, *, now: dt.datetime) -> None:
 
 def _reopen(pause: Pause) -> None:
     Pause.objects.filter(pk=pause.pk).update(lifted_at=None, lifted_by="")
-    changed(
+    audit_write(
+        area=Area.MONEY,
         action="account.pause",
         account_id=pause.account_id,
         target=pause.source,

@@ -14,8 +14,8 @@ from backend.billing import stripe_client
 from backend.billing.auto_settings import settings_lock
 from backend.billing.metered import batch_cut, outbox_send_account
 from backend.billing.models import Customer, PayAsYouGo
-from backend.billing.signals import changed
 from backend.billing.stripe_objects import Subscription
+from backend.core.audit import Area, audit_write
 from backend.core.errors import ApplicationError, NotFound
 from backend.metering.payments import credit_limit_set
 
@@ -50,7 +50,8 @@ def invite(*, account_id: str, credit_limit_nano_usd: int, actor: str, reason: s
     agreement.save(update_fields=["credit_limit_nano_usd", "status"])
     if agreement.status == Status.ACTIVE:
         credit_limit_set(account_id=account_id, limit_nano_usd=credit_limit_nano_usd)
-    changed(
+    audit_write(
+        area=Area.MONEY,
         action="pay_as_you_go.invite",
         account_id=account_id,
         target=account_id,
@@ -119,7 +120,8 @@ def _end(agreement: PayAsYouGo, *, now: dt.datetime) -> None:
 
 
 def _tell(agreement: PayAsYouGo, action: str) -> None:
-    changed(
+    audit_write(
+        area=Area.MONEY,
         action=action,
         account_id=agreement.account_id,
         target=agreement.subscription_id or "",

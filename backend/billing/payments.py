@@ -14,9 +14,9 @@ from django.db.models import F, Q
 from backend.billing import auto_settings, customers, stripe_client
 from backend.billing.models import Customer, Payment
 from backend.billing.pauses import pauses_review
-from backend.billing.signals import changed
 from backend.billing.states import PAYMENT_UNFINISHED, payment_is_news
 from backend.billing.stripe_objects import PaymentIntent
+from backend.core.audit import Area, audit_write
 from backend.core.errors import NotFound
 from backend.core.failpoints import failpoint
 from backend.metering.payments import NANO_USD_PER_CENT, Kind, Movement, money_in
@@ -132,7 +132,8 @@ def payment_end(payment_id: str, told: Payment.Status, *, code: str, message: st
 
 
 def _follow_up(payment: Payment, *, before: str, now: dt.datetime) -> None:
-    changed(
+    audit_write(
+        area=Area.MONEY,
         action=f"payment.{payment.status}",
         account_id=payment.account_id,
         target=payment.id,

@@ -16,9 +16,9 @@ from backend.billing.auto_settings import settings_lock
 from backend.billing.models import Invoice, Payment, Refund
 from backend.billing.pauses import pauses_review
 from backend.billing.payments import payment_get
-from backend.billing.signals import changed
 from backend.billing.states import refund_is_news
 from backend.billing.stripe_objects import Refund as StripeRefund
+from backend.core.audit import Area, audit_write
 from backend.core.errors import ApplicationError
 from backend.core.failpoints import failpoint
 from backend.metering.idempotency import IdempotencyError
@@ -110,7 +110,8 @@ def _book(
         created_at=now,
     )
     money_out(_movement(refund, Kind.REFUND), must_be_covered=True)
-    changed(
+    audit_write(
+        area=Area.MONEY,
         action="refund.create",
         account_id=account_id,
         target=refund.id,
@@ -218,7 +219,8 @@ def _book_foreign(told: StripeRefund, *, now: dt.datetime) -> str | None:
         created_at=now,
     )
     money_out(_movement(refund, Kind.REFUND), must_be_covered=False)
-    changed(
+    audit_write(
+        area=Area.MONEY,
         action="refund.create",
         account_id=payment.account_id,
         target=refund.id,
@@ -245,7 +247,8 @@ def _move(refund_id: str, told: Refund.Status, *, stripe_refund_id: str | None, 
     if told is Refund.Status.FAILED:
         money_in(_movement(refund, Kind.REFUND_REVERSAL))
     pauses_review(refund.account_id, now=now)  # it may have paid what was owed, or added to it
-    changed(
+    audit_write(
+        area=Area.MONEY,
         action=f"refund.{told.value}",
         account_id=refund.account_id,
         target=refund.id,

@@ -20,6 +20,7 @@ from backend.chat.services import (
     conversation_runs,
     conversations_list,
 )
+from backend.core.given import parsed
 from backend.runs.apis import RunSerializer, SearchSerializer
 from backend.runs.models import Run
 from backend.runs.run_json import run_json
@@ -112,12 +113,11 @@ class ConversationListApi(APIView):
 
     @extend_schema(request=FirstQuestionSerializer, responses={201: ConversationBegunSerializer})
     def post(self, request: Request) -> Response:
-        body = FirstQuestionSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
+        body = parsed(FirstQuestionSerializer, request.data)
         conversation, run = conversation_begin(
             caller=caller_of(request, "inference"),
-            conversation_id=body.validated_data["id"],
-            question=_question(body.validated_data),
+            conversation_id=body["id"],
+            question=_question(body),
         )
         return Response({"conversation": ConversationSerializer(conversation).data, "run": run_json(run)}, status=201)
 
@@ -140,11 +140,10 @@ class ConversationDetailApi(APIView):
 class ConversationRunsApi(APIView):
     @extend_schema(request=QuestionSerializer, responses={201: RunSerializer})
     def post(self, request: Request, conversation_id: str) -> Response:
-        body = QuestionSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
+        body = parsed(QuestionSerializer, request.data)
         run = conversation_ask(
             caller=caller_of(request, "inference"),
             conversation_id=conversation_id,
-            question=_question(body.validated_data),
+            question=_question(body),
         )
         return Response(run_json(run), status=201)

@@ -1,13 +1,8 @@
 """Console: what only the operator sees, over all of the product. No tables of its own."""
 
-from importlib import import_module
-
 from django.apps import AppConfig
 
 
 class ConsoleConfig(AppConfig):
     name = "backend.console"
     default_auto_field = "django.db.models.BigAutoField"
-
-    def ready(self) -> None:
-        import_module("backend.console.receivers")  # connects them

@@ -124,15 +124,14 @@ class KeysApi(APIView):
     def post(self, request: Request) -> Response:
         caller = caller_of(request)
         _may_manage_keys(caller)
-        given = self.Input(data=request.data)
-        given.is_valid(raise_exception=True)
-        for scope in given.validated_data.get("scopes", []):
+        given = parsed(self.Input, request.data)
+        for scope in given.get("scopes", []):
             caller.require(scope)  # nobody hands on more than they have
         key, raw = api_key_create(
             account_id=caller.account_id,
-            name=given.validated_data["name"],
-            scopes=given.validated_data.get("scopes"),
-            monthly_cap_nano_usd=given.validated_data.get("monthly_cap_nano_usd"),
+            name=given["name"],
+            scopes=given.get("scopes"),
+            monthly_cap_nano_usd=given.get("monthly_cap_nano_usd"),
             created_by_id=caller.user_id,
         )
         return Response({**KeyOutput(key).data, "key": raw}, status=201)
@@ -222,11 +221,10 @@ class UsageSummaryApi(APIView):
     def get(self, request: Request) -> Response:
         caller = caller_of(request)
         caller.require("usage")
-        given = self.Input(data=request.query_params)
-        given.is_valid(raise_exception=True)
+        given = parsed(self.Input, request.query_params)
         today = timezone.now().astimezone(dt.UTC).date()
-        last_day = given.validated_data.get("to") or today
-        first_day = given.validated_data.get("from") or last_day - dt.timedelta(days=DAYS_DEFAULT - 1)
+        last_day = given.get("to") or today
+        first_day = given.get("from") or last_day - dt.timedelta(days=DAYS_DEFAULT - 1)
         output = {
             "balance_nano_usd": balance_read(caller.account_id).total_nano_usd,
             "month_to_date_nano_usd": spent_since(account_id=caller.account_id, first_day=month_start(today)),
@@ -235,7 +233,7 @@ class UsageSummaryApi(APIView):
                 account_id=caller.account_id,
                 first_day=first_day,
                 last_day=last_day,
-                only=_only(given.validated_data),
+                only=_only(given),
             ),
         }
         return Response(self.Output(output).data)
@@ -268,12 +266,11 @@ class UsageRunsApi(APIView):
     def get(self, request: Request) -> Response:
         caller = caller_of(request)
         caller.require("usage")
-        given = self.Input(data=request.query_params)
-        given.is_valid(raise_exception=True)
+        given = parsed(self.Input, request.query_params)
         lines, following = usage_runs(
             account_id=caller.account_id,
-            cursor=given.validated_data.get("cursor") or None,
-            limit=given.validated_data["limit"],
-            only=_only(given.validated_data),
+            cursor=given.get("cursor") or None,
+            limit=given["limit"],
+            only=_only(given),
         )
         return Response(self.Output({"results": lines, "next": following}).data)

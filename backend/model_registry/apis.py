@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 
 from backend.accounts.authentication import caller_of
 from backend.accounts.callers import Caller
+from backend.core.given import parsed
 from backend.model_registry.deployments import deployment_unwant, deployment_want
 from backend.model_registry.models import Deployment, EvalReport, ModelVersion
 from backend.model_registry.promotions import promotion_gates
@@ -193,11 +194,8 @@ class ModelDeploymentsApi(APIView):
     @extend_schema(request=Input, responses={201: DeploymentSerializer})
     def post(self, request: Request, name: str) -> Response:
         staff_of(request)
-        body = self.Input(data=request.data)
-        body.is_valid(raise_exception=True)
-        wish = deployment_want(
-            version=version_get(name), node_name=body.validated_data["node"], engine=body.validated_data["engine"]
-        )
+        body = parsed(self.Input, request.data)
+        wish = deployment_want(version=version_get(name), node_name=body["node"], engine=body["engine"])
         return Response(DeploymentSerializer(wish).data, status=201)
 
 

@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 
 from backend.accounts.services import caller_person_id
 from backend.core.errors import ApplicationError
+from backend.core.given import parsed
 from backend.model_registry.apis import GateSerializer, ReportSerializer, staff_of
 from backend.model_registry.models import NAME_CHARS_MAX, EvalReport, Promotion
 from backend.model_registry.promotions import (
@@ -160,9 +161,7 @@ class PromotionListApi(APIView):
     @extend_schema(request=Input, responses={201: PromotionSerializer})
     def post(self, request: Request) -> Response:
         person_id = caller_person_id(staff_of(request))
-        body = self.Input(data=request.data)
-        body.is_valid(raise_exception=True)
-        given = body.validated_data
+        given = parsed(self.Input, request.data)
         promotion = promote(
             alias=given["alias"],
             version=version_get(given["model"]),
@@ -186,9 +185,7 @@ class RollbackApi(APIView):
     @extend_schema(request=Input, responses={201: PromotionSerializer})
     def post(self, request: Request) -> Response:
         person_id = caller_person_id(staff_of(request))
-        body = self.Input(data=request.data)
-        body.is_valid(raise_exception=True)
-        given = body.validated_data
+        given = parsed(self.Input, request.data)
         promotion = rollback(
             alias=given["alias"], promoted_by_id=person_id, reason=given["reason"], expected=given["expected"]
         )
@@ -250,9 +247,7 @@ class ReportSamplesApi(APIView):
     @extend_schema(parameters=[Query], responses=SamplesSerializer)
     def get(self, request: Request) -> Response:
         staff_of(request)
-        query = self.Query(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        asked = query.validated_data
+        asked = parsed(self.Query, request.query_params)
         pairs = samples_compare(report_get(asked["a"]), report_get(asked["b"]))
         found = samples_shown(pairs, shown=asked["show"], family=asked["family"])
         page = {

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.accounts.authentication import caller_of
+from backend.core.given import parsed
 from backend.runs.cancel import run_cancel
 from backend.runs.run_json import run_json
 from backend.runs.services import frames_read, run_get
@@ -88,10 +89,9 @@ class RunEventsApi(APIView):
     @extend_schema(parameters=[OpenApiParameter("after", int)], responses=FramesSerializer)
     def get(self, request: Request, run_id: str) -> Response:
         caller = caller_of(request, "inference")
-        query = self.QuerySerializer(data=request.query_params)
-        query.is_valid(raise_exception=True)
+        query = parsed(self.QuerySerializer, request.query_params)
         run = run_get(run_id=run_id, account_id=caller.account_id)
-        logged = frames_read(run_id=run.id, after_seq=query.validated_data["after"], limit=FRAMES_PER_PAGE)
+        logged = frames_read(run_id=run.id, after_seq=query["after"], limit=FRAMES_PER_PAGE)
         is_complete = bool(logged) and logged[-1].is_terminal
         if not logged and not run.is_live:
             is_complete = True  # asked from beyond the end

@@ -7,8 +7,9 @@ Not here: kinds of our own families' answers (data/grading.py), which this build
 
 import re
 from collections.abc import Sequence
+from fractions import Fraction
 
-from gpu_node.data.grading import ANSWER_CHARACTERS_MAX, is_right
+from gpu_node.data.grading import ANSWER_CHARACTERS_MAX, is_right, number_of
 from gpu_node.data.latex_answers import latex_plain
 
 PARTS_MAX = 16  # of a list of answers
@@ -16,6 +17,8 @@ NUMBER = re.compile(r"-?\$?\d[\d,]*(?:\.\d+)?(?:/\d+)?")
 _MARKED = re.compile(r"(?:^|\W)(?:final\s+)?answer\s*(?:is|:|=)\s*(.+?)(?:\.\s|\.?$)", re.IGNORECASE | re.MULTILINE)
 _RELATION = re.compile(r"(<=|>=|!=|<|>)")
 _TURNED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
+_NAMED = re.compile(r"=|[a-zA-Z]\s*:|\bor\b")  # values that have names, or are alternatives: they have no order
+_SEVERAL_VALUES = re.compile(r"\d.*=|\bor\b|,(?!\d{3}(?!\d))")  # 1,200 is one value
 _OPENERS, _CLOSERS = "([{", ")]}"
 
 
@@ -57,12 +60,39 @@ def last_number(text: str) -> str | None:
 def same_value(expected: str, given: str) -> bool:
     """True when both say the same mathematics: an expression, a tuple or interval, or a list in any order.
 
-    LaTeX on either side is respelled first; nothing is evaluated but by the tools' grammar, and text above
-    ANSWER_CHARACTERS_MAX is wrong whatever it says.
+    For grading; `same_answer` is a vote's, which knows less. LaTeX on either side is respelled first; nothing is
+    evaluated but by the tools' grammar, and text above ANSWER_CHARACTERS_MAX is wrong whatever it says.
     """
     if max(len(expected), len(given)) > ANSWER_CHARACTERS_MAX:
         return False
     return _same(latex_plain(expected), latex_plain(given))
+
+
+def same_answer(first: str, second: str) -> bool:
+    """True when two answers to one question say the same, for a vote, which knows neither what is right nor what was
+    asked for: so unlike in `same_value` a bare list keeps its order and a value its name, and of a number with words
+    around it only the number counts. Text above ANSWER_CHARACTERS_MAX is compared as it stands.
+    """
+    if max(len(first), len(second)) > ANSWER_CHARACTERS_MAX:
+        return first == second
+    first, second = (latex_plain(_unset(text.strip())) for text in (first, second))
+    if _RELATION.search(first) or _RELATION.search(second) or is_right("text", first, second):
+        return _same(first, second)
+    if _lone_number(first) is not None and _lone_number(second) is not None:
+        return is_right("number", first, second)
+    ours, theirs = _parts(first), _parts(second)
+    if len(ours) > 1 and _NAMED.search(first) and _NAMED.search(second):
+        return is_right("set", first, second)
+    if len(ours) == len(theirs) <= PARTS_MAX and all(map(_same_part, ours, theirs)):
+        return True
+    if _inside(first) is not None and _inside(second) is not None and _brackets(first) != _brackets(second):
+        return False  # (2, 3] is not (2, 3)
+    return is_right("list", first, second)
+
+
+def _lone_number(text: str) -> Fraction | None:
+    """The one number of a text that gives a single value."""
+    return None if _SEVERAL_VALUES.search(text) else number_of(text)
 
 
 def _same(expected: str, given: str) -> bool:
@@ -88,7 +118,7 @@ def _match_any_order(ours: Sequence[str], theirs: Sequence[str]) -> bool:
 
 def _same_part(expected: str, given: str) -> bool:
     first, second = _inside(expected), _inside(given)
-    if first is not None and second is not None and expected[0] + expected[-1] == given[0] + given[-1]:
+    if first is not None and second is not None and _brackets(expected) == _brackets(given):
         ours, theirs = _parts(first), _parts(second)
         if len(ours) > 1 or len(theirs) > 1:  # a point or an interval: in order
             if not len(ours) == len(theirs) <= PARTS_MAX:
@@ -125,6 +155,10 @@ def _inside(text: str) -> str | None:
         if depth == 0 and place < len(text) - 1:
             return None
     return text[1:-1] if depth == 0 else None
+
+
+def _brackets(text: str) -> str:
+    return text[0] + text[-1]
 
 
 def _parts(text: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 Text is read by the tools' own grammar, never by eval. Expressions are compared by value at a few points before
 anything symbolic, so that grading is bounded.
-Not here: judging the reasoning, partial credit.
+Not here: answers whose kind is not known (data/final_answer.py), judging the reasoning, partial credit.
 """
 
 import re
@@ -45,20 +45,6 @@ def is_right(kind: AnswerKind, expected: str, given: str) -> bool:
             return _items(expected) == _items(given)
         case "text":
             return False
-
-
-def same_answer(first: str, second: str) -> bool:
-    """True when two answers to one question say the same, whatever kind of answer the question asks for."""
-    if max(len(first), len(second)) > ANSWER_CHARACTERS_MAX:
-        return first == second
-    if _plain(first) == _plain(second):
-        return True
-    if number_of(first) is not None and number_of(second) is not None:
-        return _numbers_equal(first, second)
-    if _expressions_equal(first, second) or _items(first) == _items(second):
-        return True
-    # A bare list may be asked for in an order; named values and alternatives have none.
-    return all(re.search(r"=|\bor\b", text) for text in (first, second)) and _set_of(first) == _set_of(second)
 
 
 def _plain(text: str) -> str:

@@ -8,17 +8,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from gpu_node.data.chat_format import special_ids
 from gpu_node.data.tokenizer import tokenizer_load
 from gpu_node.inference.critic import TorchCritic
 from gpu_node.inference.engine import TorchEngine
 from gpu_node.inference.placement import placement_here, threads_set
 from gpu_node.model.checkpoint import load_checkpoint
 from gpu_node.protocol.run_spec import ClientTool
-from gpu_node.reasoning.attempt import Reasoner
-from gpu_node.reasoning.orchestrator import Orchestrator
-from gpu_node.reasoning.text_stream import TokenBytes
-from gpu_node.reasoning.verifier import Thresholds, thresholds_load
+from gpu_node.reasoning.orchestrator import Orchestrator, orchestrator_build
+from gpu_node.reasoning.verifier import Verifier, thresholds_load
 from gpu_node.tools.executor import ToolExecutor, ToolOutcome
 
 REMEMBERED_MAX = 100_000  # results
@@ -53,19 +50,6 @@ class RememberingTools:
 
 
 @dataclass(frozen=True)
-class LoadedVerifier:
-    critic: TorchCritic
-    thresholds: Thresholds
-
-    @property
-    def context_tokens(self) -> int:
-        return self.critic.context_tokens
-
-    async def score(self, ids: list[list[int]]) -> list[float]:
-        return await self.critic.score(ids)
-
-
-@dataclass(frozen=True)
 class LoadedPolicy:
     orchestrator: Orchestrator
     tools: ToolExecutor
@@ -82,15 +66,9 @@ def policy_load(folder: Path, verifier_folder: Path | None) -> LoadedPolicy:
     engine = TorchEngine(transformer, vocab_used=tokenizer.get_vocab_size())
     verifier = None
     if verifier_folder is not None:
-        verifier = LoadedVerifier(TorchCritic(load(verifier_folder)[0]), thresholds_load(verifier_folder))
+        verifier = Verifier(TorchCritic(load(verifier_folder)[0]), thresholds_load(verifier_folder))
     tools = ToolExecutor()
-    reasoner = Reasoner(
-        backend=engine, tokenizer=tokenizer, special=special_ids(tokenizer), tools=RememberingTools(tools)
-    )
-    orchestrator = Orchestrator(
-        reasoner=reasoner,
-        model=folder.resolve().name,
-        token_bytes=TokenBytes(tokenizer),
-        verifier=verifier,
+    orchestrator = orchestrator_build(
+        engine, tokenizer, tools=RememberingTools(tools), model=folder.resolve().name, verifier=verifier
     )
     return LoadedPolicy(orchestrator, tools, engine)

@@ -12,8 +12,10 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from gpu_node.data.chat_format import encode_completion, encode_prompt
-from gpu_node.inference.backend import SamplingParams
+from tokenizers import Tokenizer
+
+from gpu_node.data.chat_format import encode_completion, encode_prompt, special_ids
+from gpu_node.inference.backend import InferenceBackend, SamplingParams
 from gpu_node.protocol.frames import (
     BranchClose,
     BranchOpen,
@@ -26,7 +28,7 @@ from gpu_node.protocol.frames import (
     Usage,
 )
 from gpu_node.protocol.run_spec import ClientTool, RunSpec
-from gpu_node.reasoning.attempt import Reasoner
+from gpu_node.reasoning.attempt import Reasoner, ToolCaller
 from gpu_node.reasoning.branches import Branch, Branches
 from gpu_node.reasoning.budget import TOOL_CALLS_MAX, Budget
 from gpu_node.reasoning.scoring import Scorer
@@ -119,6 +121,19 @@ class Orchestrator:
             return self.reasoner.tools.described(spec.tools)
         except KeyError as error:
             raise RunRefused("unknown_tool", f"this node has no tool {error.args[0]!r}") from error
+
+
+def orchestrator_build(
+    backend: InferenceBackend,
+    tokenizer: Tokenizer,
+    *,
+    tools: ToolCaller,
+    model: str,
+    verifier: Verifier | None = None,
+) -> Orchestrator:
+    """The loop over any engine that speaks this tokenizer's ids."""
+    reasoner = Reasoner(backend=backend, tokenizer=tokenizer, special=special_ids(tokenizer), tools=tools)
+    return Orchestrator(reasoner=reasoner, model=model, token_bytes=TokenBytes(tokenizer), verifier=verifier)
 
 
 @dataclass(kw_only=True)

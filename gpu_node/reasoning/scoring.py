@@ -20,9 +20,9 @@ class Scorer:
         return self.verifier is not None
 
     async def score(self, ids: list[int]) -> float | None:
-        if self.verifier is None or len(ids) > self.verifier.context_tokens:
+        if self.verifier is None or len(ids) > self.verifier.critic.context_tokens:
             return None
-        [score] = await self.verifier.score([ids])
+        [score] = await self.verifier.critic.score([ids])
         return min(1.0, max(0.0, score))
 
     def verdict(self, score: float | None) -> Verdict:

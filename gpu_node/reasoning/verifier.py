@@ -29,16 +29,19 @@ class Thresholds:
         return "reject" if score <= self.reject_below else "abstain"
 
 
-class Verifier(Protocol):
-    @property
-    def thresholds(self) -> Thresholds: ...
-
+class Critic(Protocol):
     @property
     def context_tokens(self) -> int: ...
 
     async def score(self, ids: list[list[int]]) -> list[float]:
         """The probability, for each sequence, that it leads to the right answer. Read at the last id."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    critic: Critic
+    thresholds: Thresholds
 
 
 def thresholds_load(folder: Path) -> Thresholds:

@@ -1,6 +1,6 @@
 """Answers that say the same, counted: votes, and votes weighted by the critic.
 
-Answers are read by the tools' own grammar (`data.grading`), never run. Not here: which branches answered.
+Answers are read by the tools' own grammar (`data.final_answer`), never run. Not here: which branches answered.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ async def votes(branches: Sequence[Branch]) -> list[Vote]:
 
 
 def _grouped_by_value(branches: Sequence[Branch]) -> list[Vote]:
-    from gpu_node.data.grading import same_answer  # SymPy: a second, which a node that never votes need not spend
+    from gpu_node.data.final_answer import same_answer  # SymPy: a second, which a node that never votes need not spend
 
     return _grouped(branches, same_answer)
 

@@ -1,10 +1,13 @@
-"""What all routes of the node share: the error shape, the secret, bounded bodies.
+"""What all routes of the node share: the error shape, the secret, bounded and checked bodies, ids.
 
 Every refusal is `{"error": NodeError}` with the status its code means. Not here: what a route does.
 """
 
 import hmac
+import re
+from typing import TypeVar
 
+from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -15,6 +18,9 @@ from gpu_node.reasoning.orchestrator import RunRefused
 BODY_BYTES_MAX = 4_194_304  # 256 messages of a page each; nothing of it fits a shipped context
 MANIFEST_BYTES_MAX = 67_108_864  # a 13B checkpoint with its optimiser has 4,000 pieces, each with a URL
 RETRY_AFTER_SECONDS = 1
+ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # also a file's name: nothing else may enter a path
+
+Body = TypeVar("Body", bound=BaseModel)
 
 STATUS = {
     "bad_request": 400,
@@ -60,6 +66,33 @@ async def body_read(request: Request, *, bytes_max: int = BODY_BYTES_MAX) -> byt
         if len(body) > bytes_max:
             raise RunRefused("body_too_large", f"the body is over {bytes_max} bytes")
     return bytes(body)
+
+
+async def body_parse(
+    request: Request, kind: type[Body], *, bytes_max: int = BODY_BYTES_MAX, code: str = "invalid_spec"
+) -> Body:
+    """The body as what it must be. Raises RunRefused with `code` and the first thing that is wrong."""
+    body = await body_read(request, bytes_max=bytes_max)
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError as error:
+        place, said = first_wrong(error)
+        raise RunRefused(code, f"{place}: {said}") from error
+
+
+def first_wrong(error: ValidationError) -> tuple[str, str]:
+    """Where the first thing that is wrong stands, and what it is; what was given is not repeated."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    return ".".join(map(str, first["loc"])) or "body", first["msg"]
+
+
+def id_of(request: Request, name: str) -> str:
+    """The path's `run_id` or `job_id`. Raises RunRefused."""
+    given = str(request.path_params[name])
+    if not ID.fullmatch(given):
+        words = name.replace("_", " ")
+        raise RunRefused("bad_request", f"{words} {given[:80]!r}: need 1 to 64 letters, digits, '_' or '-'")
+    return given
 
 
 def int_parameter(request: Request, name: str, *, default: int | None, low: int) -> int:

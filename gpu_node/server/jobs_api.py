@@ -3,9 +3,7 @@
 Thin: parse, call the service, answer. Not here: plans and previews (plans_api.py), models (models_api.py).
 """
 
-from typing import TypeVar
-
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -14,37 +12,16 @@ from gpu_node.protocol.job_frames import EVENTS_PAGE_MAX
 from gpu_node.protocol.job_spec import JobOrder
 from gpu_node.protocol.manifest import SignedManifest
 from gpu_node.reasoning.orchestrator import RunRefused
-from gpu_node.server.http import MANIFEST_BYTES_MAX, body_read, int_parameter
+from gpu_node.server.http import MANIFEST_BYTES_MAX, body_parse, id_of, int_parameter
 from gpu_node.server.node import Node
-from gpu_node.server.runs_api import RUN_ID
 
 WAIT_SECONDS_MAX = 20  # of one GET /events: below every proxy's patience
-
-Body = TypeVar("Body", bound=BaseModel)
-
-
-def job_id_of(request: Request) -> str:
-    job_id = request.path_params["job_id"]
-    if not RUN_ID.fullmatch(job_id):
-        raise RunRefused("bad_request", f"job id {job_id[:80]!r}: need 1 to 64 letters, digits, '_' or '-'")
-    return str(job_id)
-
-
-async def body_parse(request: Request, kind: type[Body]) -> Body:
-    """Raises RunRefused with the first thing that is wrong."""
-    body = await body_read(request, bytes_max=MANIFEST_BYTES_MAX)
-    try:
-        return kind.model_validate_json(body)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"])) or "body"
-        raise RunRefused("invalid_spec", f"{place}: {first['msg']}") from error
 
 
 async def job_put(request: Request) -> Response:
     node: Node = request.app.state.node
-    job_id, epoch = job_id_of(request), int_parameter(request, "epoch", default=1, low=1)
-    order = await body_parse(request, JobOrder)
+    job_id, epoch = id_of(request, "job_id"), int_parameter(request, "epoch", default=1, low=1)
+    order = await body_parse(request, JobOrder, bytes_max=MANIFEST_BYTES_MAX)
     if not node.jobs.is_known(job_id, epoch):
         node.refuse_if_draining()
         node.refuse_if_unfit(order.spec)
@@ -54,26 +31,26 @@ async def job_put(request: Request) -> Response:
 
 async def job_delete(request: Request) -> Response:
     node: Node = request.app.state.node
-    job_id, epoch = job_id_of(request), int_parameter(request, "epoch", default=1, low=1)
+    job_id, epoch = id_of(request, "job_id"), int_parameter(request, "epoch", default=1, low=1)
     return _state(job_id, epoch, node.jobs.cancel(job_id, epoch), 202)
 
 
 async def job_pause(request: Request) -> Response:
     node: Node = request.app.state.node
-    job_id, epoch = job_id_of(request), int_parameter(request, "epoch", default=1, low=1)
+    job_id, epoch = id_of(request, "job_id"), int_parameter(request, "epoch", default=1, low=1)
     return _state(job_id, epoch, node.jobs.pause(job_id, epoch), 202)
 
 
 async def job_resume(request: Request) -> Response:
     node: Node = request.app.state.node
-    job_id, epoch = job_id_of(request), int_parameter(request, "epoch", default=1, low=1)
+    job_id, epoch = id_of(request, "job_id"), int_parameter(request, "epoch", default=1, low=1)
     return _state(job_id, epoch, node.jobs.resume(job_id, epoch), 202)
 
 
 async def job_uploads(request: Request) -> Response:
     node: Node = request.app.state.node
-    job_id, epoch = job_id_of(request), int_parameter(request, "epoch", default=1, low=1)
-    signed = await body_parse(request, SignedManifest)
+    job_id, epoch = id_of(request, "job_id"), int_parameter(request, "epoch", default=1, low=1)
+    signed = await body_parse(request, SignedManifest, bytes_max=MANIFEST_BYTES_MAX)
     node.jobs.upload(job_id, epoch, signed)
     return JSONResponse({"manifest_sha256": signed.manifest.sha256, "num_pieces": len(signed.urls)}, status_code=202)
 

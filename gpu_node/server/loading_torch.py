@@ -11,7 +11,6 @@ from pathlib import Path
 import torch
 
 from gpu_node.data.tokenizer import TOKENIZER_FILE, tokenizer_load
-from gpu_node.evaluation.loading import LoadedVerifier
 from gpu_node.inference.critic import TorchCritic
 from gpu_node.inference.engine import TorchEngine
 from gpu_node.inference.placement import Placement, placement_here, threads_set
@@ -20,8 +19,9 @@ from gpu_node.model.checkpoint import load_checkpoint
 from gpu_node.model.config import config_from_hf
 from gpu_node.protocol.node import LoadedModel
 from gpu_node.reasoning.attempt import ToolCaller
-from gpu_node.reasoning.verifier import thresholds_load
-from gpu_node.server.loading import manifest_sha256, orchestrator_build
+from gpu_node.reasoning.orchestrator import orchestrator_build
+from gpu_node.reasoning.verifier import Verifier, thresholds_load
+from gpu_node.server.loading import manifest_sha256
 from gpu_node.server.loading_vllm import served_by_vllm
 from gpu_node.server.model_shelf import READY_SECONDS, EngineName, ServedModel
 from gpu_node.server.node import Node, node_of_models
@@ -102,8 +102,9 @@ def served_from_checkpoint(folder: Path, *, version: str, manifest_sha256: str, 
         manifest_sha256=manifest_sha256,
     )
     if config.has_score_head:
-        critic = LoadedVerifier(TorchCritic(transformer), thresholds_load(folder))
-        return ServedModel(loaded=loaded, verifier=critic, close=critic.critic.close, tokenizer_sha256=tokenizer_sha256)
+        critic = TorchCritic(transformer)
+        verifier = Verifier(critic, thresholds_load(folder))
+        return ServedModel(loaded=loaded, verifier=verifier, close=critic.close, tokenizer_sha256=tokenizer_sha256)
     tokenizer = tokenizer_load(folder)
     engine = TorchEngine(transformer, vocab_used=tokenizer.get_vocab_size())
     return ServedModel(

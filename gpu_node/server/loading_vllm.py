@@ -16,7 +16,7 @@ from gpu_node.inference.vllm_server import AttachedVllm, VllmOptions, VllmProces
 from gpu_node.model.config import ModelConfig, config_from_hf
 from gpu_node.protocol.node import LoadedModel
 from gpu_node.reasoning.attempt import ToolCaller
-from gpu_node.server.loading import orchestrator_build
+from gpu_node.reasoning.orchestrator import orchestrator_build
 from gpu_node.server.model_shelf import ServedModel
 from gpu_node.training.memory_parts import num_parameters
 

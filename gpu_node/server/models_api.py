@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from gpu_node.protocol.manifest import SignedManifest
 from gpu_node.reasoning.orchestrator import RunRefused
-from gpu_node.server.jobs_api import body_parse
+from gpu_node.server.http import MANIFEST_BYTES_MAX, body_parse
 from gpu_node.server.model_shelf import VERSION, engine_name
 from gpu_node.server.node import Node
 
@@ -27,7 +27,8 @@ async def model_put(request: Request) -> Response:
     node: Node = request.app.state.node
     version = _version_of(request)
     engine = engine_name(request.query_params["backend"]) if "backend" in request.query_params else None
-    state = await node.shelf.put(version, await body_parse(request, SignedManifest), engine)
+    signed = await body_parse(request, SignedManifest, bytes_max=MANIFEST_BYTES_MAX)
+    state = await node.shelf.put(version, signed, engine)
     return JSONResponse({"version": version, "state": state}, status_code=200 if state == "loaded" else 202)
 
 

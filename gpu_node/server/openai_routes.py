@@ -22,7 +22,7 @@ from gpu_node.protocol.node import HEARTBEAT_SECONDS
 from gpu_node.protocol.projector import ChatChunks, RunProjection, TextChunks, chat_completion, text_completion
 from gpu_node.protocol.run_spec import BUILT_IN_TOOLS, TOTAL_TOKENS_MAX, ClientTool, Message, RunSpec
 from gpu_node.reasoning.orchestrator import RETRIES_MAX, RunRefused
-from gpu_node.server.http import STATUS, body_read
+from gpu_node.server.http import STATUS, body_read, first_wrong
 from gpu_node.server.node import Node
 
 COMPLETION_TOKENS_DEFAULT = 256  # of a raw continuation; OpenAI's 16 cuts every answer
@@ -176,9 +176,8 @@ async def _answer(request: Request, kind: type[_ChatRequest] | type[_TextRequest
     except RunRefused as error:
         return _error(STATUS[error.code], error.code, error.message)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"])) or "body"
-        return _error(400, "invalid_request", f"{place}: {first['msg']}", param=place)
+        place, said = first_wrong(error)
+        return _error(400, "invalid_request", f"{place}: {said}", param=place)
     except ValueError as error:
         return _error(400, "invalid_request", str(error))
     created = int(time.time())

@@ -22,7 +22,7 @@ from gpu_node.protocol.manifest import SignedManifest
 from gpu_node.protocol.plan import PlanRequest, Preview, PreviewRequest, PreviewRow, PreviewToken
 from gpu_node.reasoning.orchestrator import RunRefused
 from gpu_node.server.gang_door import master_check
-from gpu_node.server.jobs_api import body_parse
+from gpu_node.server.http import MANIFEST_BYTES_MAX, body_parse
 from gpu_node.server.node import Node
 from gpu_node.server.transfer import TransferFailed, WrongHash, fetch, session_open
 from gpu_node.training.job_errors import JobRefused
@@ -38,7 +38,7 @@ CODES = {"bad_data": "bad_data", "bad_input": "bad_input", "bad_spec": "invalid_
 
 async def plan(request: Request) -> Response:
     node: Node = request.app.state.node
-    asked = await body_parse(request, PlanRequest)
+    asked = await body_parse(request, PlanRequest, bytes_max=MANIFEST_BYTES_MAX)
     parent = None if asked.parent is None else await _config_of(asked.parent)
     made = await asyncio.to_thread(plan_make, asked.spec, node.room(asked.spec), parent)
     if asked.master_host:
@@ -49,7 +49,7 @@ async def plan(request: Request) -> Response:
 
 
 async def preview(request: Request) -> Response:
-    asked = await body_parse(request, PreviewRequest)
+    asked = await body_parse(request, PreviewRequest, bytes_max=MANIFEST_BYTES_MAX)
     with tempfile.TemporaryDirectory(prefix="svend-preview-") as name:
         file = await _files_fetch(asked, Path(name))
         tokenizer_folder = shipped_tokenizer_folder()

@@ -4,10 +4,8 @@ Thin: parse, call the service, answer. A reader that goes away stops nothing. No
 """
 
 import logging
-import re
 from collections.abc import AsyncIterator
 
-from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -15,37 +13,18 @@ from starlette.routing import Route
 from gpu_node.protocol.node import HEARTBEAT_SECONDS
 from gpu_node.protocol.run_spec import RunSpec
 from gpu_node.reasoning.orchestrator import RunRefused
-from gpu_node.server.http import body_read, int_parameter, refusal
+from gpu_node.server.http import body_parse, id_of, int_parameter, refusal
 from gpu_node.server.node import Node
 from gpu_node.server.run_log import LogBroken, LogCorrupt, RunLog
 from gpu_node.server.run_store import USAGE_PAGE_ROWS_MAX
 
-RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # also a file's name: nothing else may enter a path
-
 logger = logging.getLogger(__name__)
-
-
-def run_id_of(request: Request) -> str:
-    run_id = request.path_params["run_id"]
-    if not RUN_ID.fullmatch(run_id):
-        raise RunRefused("bad_request", f"run id {run_id[:80]!r}: need 1 to 64 letters, digits, '_' or '-'")
-    return str(run_id)
-
-
-def spec_parse(body: bytes) -> RunSpec:
-    """Raises RunRefused with the first thing that is wrong."""
-    try:
-        return RunSpec.model_validate_json(body)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"])) or "body"
-        raise RunRefused("invalid_spec", f"{place}: {first['msg']}") from error
 
 
 async def run_put(request: Request) -> Response:
     node: Node = request.app.state.node
-    run_id, epoch = run_id_of(request), int_parameter(request, "epoch", default=1, low=1)
-    spec = spec_parse(await body_read(request))
+    run_id, epoch = id_of(request, "run_id"), int_parameter(request, "epoch", default=1, low=1)
+    spec = await body_parse(request, RunSpec)
     if epoch > (node.store.epoch_latest(run_id) or 0):
         node.refuse_if_draining()
     status, is_new = node.runs.start(run_id=run_id, epoch=epoch, spec=spec)
@@ -54,7 +33,7 @@ async def run_put(request: Request) -> Response:
 
 async def run_events(request: Request) -> Response:
     node: Node = request.app.state.node
-    run_id, after = run_id_of(request), int_parameter(request, "after", default=0, low=0)
+    run_id, after = id_of(request, "run_id"), int_parameter(request, "after", default=0, low=0)
     epoch = int_parameter(request, "epoch", default=0, low=1) or None
     log = node.store.log_find(run_id, epoch)
     if log is None:
@@ -75,7 +54,7 @@ async def _lines(log: RunLog, after: int) -> AsyncIterator[bytes]:
 
 async def run_delete(request: Request) -> Response:
     node: Node = request.app.state.node
-    run_id, epoch = run_id_of(request), int_parameter(request, "epoch", default=0, low=1) or None
+    run_id, epoch = id_of(request, "run_id"), int_parameter(request, "epoch", default=0, low=1) or None
     if not node.runs.cancel(run_id, epoch) and node.store.epoch_latest(run_id) is None:
         raise RunRefused("unknown_run", f"this node has no run {run_id!r}")
     return JSONResponse({"run_id": run_id, "status": node.runs.status(run_id)}, status_code=202)

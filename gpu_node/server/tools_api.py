@@ -1,13 +1,12 @@
 """The node's tools over HTTP: the list with schemas and limits, and a try of one. A try costs no tokens."""
 
-from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gpu_node.protocol.tools import ToolList, ToolTrial, ToolTrialRequest
 from gpu_node.reasoning.orchestrator import RunRefused
-from gpu_node.server.http import body_read
+from gpu_node.server.http import body_parse
 from gpu_node.server.node import Node
 
 
@@ -21,11 +20,7 @@ async def tool_try(request: Request) -> Response:
     name = str(request.path_params["name"])
     if name not in {tool.name for tool in node.tools.descriptions()}:
         raise RunRefused("unknown_tool", f"this node has no tool {name[:64]!r}")
-    try:
-        asked = ToolTrialRequest.model_validate_json(await body_read(request))
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise RunRefused("bad_request", f"{'.'.join(map(str, first['loc'])) or 'body'}: {first['msg']}") from error
+    asked = await body_parse(request, ToolTrialRequest, code="bad_request")
     outcome = await node.tools.call(name, asked.arguments, timeout_seconds=asked.timeout_seconds)
     trial = ToolTrial(
         status=outcome.status,

@@ -9,17 +9,18 @@ from pathlib import Path
 
 import uvicorn
 
-from gpu_node.data.chat_format import SVEND, Dialect, special_ids
+from gpu_node.data.chat_format import SVEND, Dialect
 from gpu_node.inference.scripted import Answer, Attempt, Call, Script, ScriptedBackend, Thought, byte_tokenizer
 from gpu_node.protocol.frames import ToolAttachment, ToolStatus
 from gpu_node.protocol.node import LoadedModel
 from gpu_node.protocol.run_spec import ClientTool, Message, RunSpec
 from gpu_node.protocol.tools import ToolDescription
-from gpu_node.reasoning.attempt import Reasoner, ToolCaller
-from gpu_node.reasoning.orchestrator import Orchestrator
+from gpu_node.reasoning.attempt import ToolCaller
+from gpu_node.reasoning.orchestrator import Orchestrator, orchestrator_build
 from gpu_node.reasoning.text_stream import TokenBytes
-from gpu_node.reasoning.verifier import Thresholds
+from gpu_node.reasoning.verifier import Thresholds, Verifier
 from gpu_node.server.app import app_build
+from gpu_node.server.loading import SCRIPTED_THRESHOLDS
 from gpu_node.server.node import Node, node_build
 from gpu_node.server.serve_command import KEEP_ALIVE_SECONDS
 
@@ -92,7 +93,6 @@ class EndingCritic:
     """Likes an answer that ends in "right", dislikes one that ends in "wrong"."""
 
     token_bytes: TokenBytes
-    thresholds: Thresholds = field(default=Thresholds(accept_above=0.7, reject_below=0.3))
     context_tokens: int = 4096
 
     async def score(self, ids: list[list[int]]) -> list[float]:
@@ -110,9 +110,7 @@ class Cast:
 def orchestrator_of(script: Script, tools: ToolCaller) -> Orchestrator:
     """A scripted model with these tools, without a critic."""
     tokenizer = byte_tokenizer()
-    backend, token_bytes = ScriptedBackend(tokenizer, script), TokenBytes(tokenizer)
-    reasoner = Reasoner(backend=backend, tokenizer=tokenizer, special=special_ids(tokenizer), tools=tools)
-    return Orchestrator(reasoner=reasoner, model=MODEL, token_bytes=token_bytes)
+    return orchestrator_build(ScriptedBackend(tokenizer, script), tokenizer, tools=tools, model=MODEL)
 
 
 def cast(
@@ -120,18 +118,14 @@ def cast(
     answers: Mapping[str, list[Attempt]] = ANSWERS,
     seconds_per_token: float = 0.0,
     has_critic: bool = True,
+    thresholds: Thresholds = SCRIPTED_THRESHOLDS,
     dialect: Dialect = SVEND,
 ) -> Cast:
     tokenizer = byte_tokenizer(dialect)
     script = Script(attempts=answers, seconds_per_token=seconds_per_token)
-    backend, tools, token_bytes = ScriptedBackend(tokenizer, script), TableTools(), TokenBytes(tokenizer)
-    reasoner = Reasoner(backend=backend, tokenizer=tokenizer, special=special_ids(tokenizer), tools=tools)
-    orchestrator = Orchestrator(
-        reasoner=reasoner,
-        model=MODEL,
-        token_bytes=token_bytes,
-        verifier=EndingCritic(token_bytes) if has_critic else None,
-    )
+    backend, tools = ScriptedBackend(tokenizer, script), TableTools()
+    verifier = Verifier(EndingCritic(TokenBytes(tokenizer)), thresholds) if has_critic else None
+    orchestrator = orchestrator_build(backend, tokenizer, tools=tools, model=MODEL, verifier=verifier)
     return Cast(orchestrator, backend, tools)
 
 

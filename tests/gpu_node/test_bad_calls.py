@@ -12,9 +12,7 @@ import pytest_asyncio
 from gpu_node.data.chat_format import encode_tool_result, special_ids
 from gpu_node.inference.scripted import Answer, Call, Script, ScriptedBackend, byte_tokenizer
 from gpu_node.protocol.frames import RunFinished, ToolResult
-from gpu_node.reasoning.attempt import Reasoner
-from gpu_node.reasoning.orchestrator import Orchestrator
-from gpu_node.reasoning.text_stream import TokenBytes
+from gpu_node.reasoning.orchestrator import orchestrator_build
 from gpu_node.tools.executor import ToolExecutor
 from tests.gpu_node.scripted_node import MODEL, spec
 
@@ -58,8 +56,7 @@ async def test_a_run_survives_its_models_call(
     name, arguments, status, part = CALLS[question]
     tokenizer = byte_tokenizer()
     backend = ScriptedBackend(tokenizer, Script(attempts={question: [[Call(name, arguments), Answer("done")]]}))
-    reasoner = Reasoner(backend=backend, tokenizer=tokenizer, special=special_ids(tokenizer), tools=executor)
-    orchestrator = Orchestrator(reasoner=reasoner, model=MODEL, token_bytes=TokenBytes(tokenizer))
+    orchestrator = orchestrator_build(backend, tokenizer, tools=executor, model=MODEL)
     spec_ = spec(question, tools=["execute_python", "symbolic_math"], max_total_tokens=100_000)
     events = [event async for event, _ in orchestrator.prepare(spec_).events()]
     [result] = [event for event in events if isinstance(event, ToolResult)]

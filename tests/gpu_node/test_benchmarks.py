@@ -3,16 +3,13 @@
 import asyncio
 from collections.abc import Collection
 
-from gpu_node.data.chat_format import special_ids
 from gpu_node.data.families.registry import families_load, problem_draw
 from gpu_node.data.problem import HELD_OUT_SEED_FIRST
 from gpu_node.evaluation.benchmarks import Report, benchmark, evaluated_families
 from gpu_node.evaluation.report import report_json, report_markdown
 from gpu_node.inference.scripted import Answer, Call, Script, ScriptedBackend, Thought, byte_tokenizer
 from gpu_node.protocol.run_spec import ClientTool
-from gpu_node.reasoning.attempt import Reasoner
-from gpu_node.reasoning.orchestrator import Orchestrator
-from gpu_node.reasoning.text_stream import TokenBytes
+from gpu_node.reasoning.orchestrator import orchestrator_build
 from gpu_node.tools.executor import ToolOutcome
 
 NUM = 4
@@ -41,8 +38,7 @@ def measured() -> Report:
     attempts[unseen[0].question] = [[Answer(unseen[0].answer)]]
     tokenizer = byte_tokenizer()
     backend = ScriptedBackend(tokenizer, Script(attempts=attempts))
-    reasoner = Reasoner(backend=backend, tokenizer=tokenizer, special=special_ids(tokenizer), tools=CountingTools())
-    orchestrator = Orchestrator(reasoner=reasoner, model="scripted", token_bytes=TokenBytes(tokenizer))
+    orchestrator = orchestrator_build(backend, tokenizer, tools=CountingTools(), model="scripted")
     return asyncio.run(
         benchmark(orchestrator, families=["gcd"], num=NUM, num_critic=0, modes=["own", "held_out", "no_tools"])
     )

@@ -2,7 +2,7 @@ r"""Final answers: where they stand in a text, LaTeX read for its value, lists a
 
 import pytest
 
-from gpu_node.data.final_answer import boxed, final_answer, last_number, same_value
+from gpu_node.data.final_answer import boxed, final_answer, last_number, same_answer, same_value
 from gpu_node.data.grading import antiderivative_is_right
 from gpu_node.data.latex_answers import DEPTH_MAX, latex_plain
 
@@ -70,6 +70,47 @@ def test_the_same_in_other_words(expected: str, given: str) -> None:
 )
 def test_another_answer(expected: str, given: str) -> None:
     assert not same_value(expected, given)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("12 apples", "12"),
+        ("1,200", "$1200"),
+        (r"\frac12", "x = 0.5"),
+        ("x=1, y=2", "y = 2, x = 1"),
+        ("{x: 2, y: 1}", "y = 1, x = 2"),
+        ("x = 2 or x = 3", "x = 3 or x = 2"),
+        (r"$x \leq 3$", "3 >= x"),
+        ("x^2/2 + C", "x**2/2"),
+        ("1/2, 3", "0.5, 3"),
+        ("[1, 2]", "1 2"),
+        ("['fig', 'pear']", "fig and pear"),
+        ("1" * 3_000, "1" * 3_000),
+    ],
+)
+def test_a_vote_takes_these_for_one_answer(first: str, second: str) -> None:
+    assert same_answer(first, second)
+    assert same_answer(second, first)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("1, 2", "2, 1"),
+        ("1,2", "12"),
+        ("x=1, y=2", "x=7, y=2"),
+        ("x=1, y=2", "x=2, y=1"),
+        ("x = 2 or x = 3", "x = 5 or x = 3"),
+        ("x <= 3", "x >= 3"),
+        ("(2, 3]", "(2, 3)"),
+        ("12", ""),
+        ("1" * 3_000, "1" * 3_001),
+    ],
+)
+def test_a_vote_tells_these_apart(first: str, second: str) -> None:
+    assert not same_answer(first, second)
+    assert not same_answer(second, first)
 
 
 def test_latex_nested_without_end_comes_back_as_it_was() -> None:

@@ -147,8 +147,10 @@ def path_of(opens: dict[int, BranchOpen], branch_id: int) -> list[int]:
 @pytest.mark.parametrize("strategy", ["beam", "mcts"])
 async def test_a_merged_branch_counts_as_often_as_it_was_drawn(strategy: str):
     common: Attempt = [Thought("common"), Answer("5")]
-    cast_ = cast(answers={"odd one": [common, common, common, [Thought("odd"), Answer("6 right")]]})
-    cast_.orchestrator.verifier.thresholds = Thresholds(accept_above=0.95, reject_below=0.05)
+    cast_ = cast(
+        answers={"odd one": [common, common, common, [Thought("odd"), Answer("6 right")]]},
+        thresholds=Thresholds(accept_above=0.95, reject_below=0.05),
+    )
     events, _ = await searched(cast_, spec("odd one", search=search(strategy, width=4, depth=1)))
     assert (events[-1].answer, events[-1].score) == ("5", 0.5)
 

@@ -6,7 +6,8 @@ import { useBranch } from "../search/use_branch";
 import { useSearchShown } from "../search/use_search_shown";
 import { t } from "../strings";
 import { FactsPanel, KeysPanel } from "../trace/FactsPanel";
-import { isSettled, useRun } from "../trace/use_run";
+import { isSettled } from "../trace/run_follower";
+import { useRun } from "../trace/use_run";
 import { Button } from "../ui/Button";
 import { Dialog } from "../ui/Dialog";
 import { useHotkeys } from "../ui/use_hotkeys";
@@ -27,15 +28,15 @@ export function RunColumns({ run, before, onAskAgain, onEdit, onSearch, onRunnin
   const following = useRun(run);
   const [isFactsOpen, setFactsOpen] = useState(false);
   const column = useRef<HTMLDivElement>(null);
-  const current = following.run ?? run;
-  const isRunning = !isSettled(current) && following.trace.outcome === null;
+  const current = following.row ?? run;
+  const isRunning = !isSettled(current) && following.log.outcome === null;
   useEffect(() => {
     onRunning?.(isRunning);
     return () => onRunning?.(false);
   }, [isRunning, onRunning]);
   useStepKeys(column);
-  const scroll = useFollowScroll(isRunning, following.trace.lastSeq);
-  const search = useSearchShown(following.trace, useBranch());
+  const scroll = useFollowScroll(isRunning, following.log.lastSeq);
+  const search = useSearchShown(following.log, useBranch());
   useHotkeys({ t: () => searchFocus() || (search && setFactsOpen(true)) });
   const panel = (hasPicture: boolean) =>
     search && (
@@ -70,7 +71,7 @@ export function RunColumns({ run, before, onAskAgain, onEdit, onSearch, onRunnin
       {/* Not under the prompt box, which stands at the page's foot: a tall search scrolls inside. */}
       <aside className="sticky top-8 -m-1 flex max-h-[calc(100dvh-188px)] flex-col gap-4 overflow-y-auto p-1 max-xl:hidden [scrollbar-width:thin]">
         <div className="shrink-0 rounded-lg border border-line bg-raised p-4 shadow-panel">
-          <FactsPanel run={current} trace={following.trace} />
+          <FactsPanel run={current} trace={following.log} />
         </div>
         {search && (
           <div className="shrink-0 rounded-lg border border-line bg-raised p-4 shadow-panel">
@@ -88,7 +89,7 @@ export function RunColumns({ run, before, onAskAgain, onEdit, onSearch, onRunnin
       </aside>
       <Dialog shape="sheet" title={t.facts.title} isOpen={isFactsOpen} onClose={() => setFactsOpen(false)}>
         <div className="flex flex-col gap-6">
-          <FactsPanel run={current} trace={following.trace} />
+          <FactsPanel run={current} trace={following.log} />
           {panel(false)}
         </div>
         <Button className="mt-5 w-full" onClick={() => setFactsOpen(false)}>

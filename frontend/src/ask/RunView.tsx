@@ -5,7 +5,7 @@ import { timeOfDay, utc } from "../format/dates";
 import { money } from "../format/numbers";
 import { t } from "../strings";
 import { runCost } from "../trace/FactsPanel";
-import type { Following } from "../trace/run_follower";
+import type { RunFollowing } from "../trace/run_follower";
 import { TraceRail } from "../trace/TraceRail";
 import { liveStepKey, traceAnswer } from "../trace/trace_views";
 import { AnswerView } from "./AnswerView";
@@ -13,7 +13,7 @@ import { RunSaid } from "./RunSaid";
 import { searchWords } from "./SearchChoice";
 
 interface RunViewProps {
-  following: Following;
+  following: RunFollowing;
   initial: Run;
   onAskAgain?: (run: Run) => void;
   onEdit?: (run: Run) => void;
@@ -23,8 +23,8 @@ interface RunViewProps {
 }
 
 export function RunView({ following, initial, onAskAgain, onEdit, onFacts, branch }: RunViewProps) {
-  const run = following.run ?? initial;
-  const { trace } = following;
+  const run = following.row ?? initial;
+  const { log: trace } = following;
   const answer =
     traceAnswer(trace) ??
     (run.answer ? { text: run.answer, isLive: false, verdict: run.verdict, score: run.score } : null);
@@ -75,8 +75,8 @@ export function RunView({ following, initial, onAskAgain, onEdit, onFacts, branc
 }
 
 /** What stands at the rail's end while nothing is being written: a wait is never blank. */
-function useWaiting(following: Following, isOver: boolean): string | null {
-  const { trace } = following;
+function useWaiting(following: RunFollowing, isOver: boolean): string | null {
+  const { log: trace } = following;
   const answer = traceAnswer(trace);
   const isQuiet = !isOver && liveStepKey(trace) === null && !answer;
   const since = useRef(Date.now());
@@ -93,20 +93,20 @@ function useWaiting(following: Following, isOver: boolean): string | null {
   return seconds < 1 ? t.trace.thinking : t.trace.thinkingFor(seconds);
 }
 
-function ConnectionBanner({ following }: { following: Following }) {
-  const { connection } = following;
-  if (connection.state === "reconnecting") {
+function ConnectionBanner({ following }: { following: RunFollowing }) {
+  const { line } = following;
+  if (line.state === "reconnecting") {
     return (
       <p role="status" className="rounded-md bg-sunk px-3.5 py-2 text-sm">
-        <span className="font-medium">{t.run.reconnecting(connection.attempt)}</span>{" "}
+        <span className="font-medium">{t.run.reconnecting(line.attempt)}</span>{" "}
         <span className="text-soft">{t.run.reconnectingHint}</span>
       </p>
     );
   }
-  if (connection.state === "refused") {
+  if (line.state === "refused") {
     return (
       <p role="alert" className="border-l-2 border-reject py-1 pl-4">
-        {t.run.refused[connection.code] ?? connection.message}
+        {t.run.refused[line.code] ?? line.message}
       </p>
     );
   }

@@ -1,6 +1,6 @@
 /**
  * One websocket of ours: reconnects, says hello at each opening, takes a silent line for a dead one, gives up when
- * refused. What the messages mean is the caller's. The asker's run has its own (trace/run_follower.ts).
+ * refused. What the messages mean is the caller's.
  */
 import { WebSocket as ReconnectingSocket } from "partysocket";
 
@@ -21,7 +21,7 @@ export type Line =
   | { state: "live" }
   | { state: "reconnecting"; attempt: number }
   | { state: "closed" }
-  | { state: "refused"; code: string };
+  | { state: "refused"; code: string; message: string };
 
 export interface SocketDoors {
   url: string;
@@ -29,6 +29,8 @@ export interface SocketDoors {
   hello: () => unknown;
   onMessage: (message: unknown) => void;
   onLine: (line: Line) => void;
+  /** The line was lost: true when nothing more is to come over it, so that no new one is opened. */
+  isOver?: () => boolean;
   // biome-ignore lint/suspicious/noExplicitAny: partysocket takes any constructor with the WebSocket's face
   WebSocket?: any;
 }
@@ -89,7 +91,11 @@ export class LiveSocket {
     const refusal = REFUSALS[code];
     if (refusal) {
       this.stop();
-      this.doors.onLine({ state: "refused", code: refusal });
+      this.doors.onLine({ state: "refused", code: refusal, message: "" });
+      return;
+    }
+    if (this.doors.isOver?.()) {
+      this.stop();
       return;
     }
     this.attempts += 1;

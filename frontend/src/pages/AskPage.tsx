@@ -24,7 +24,7 @@ import { TinyBanner } from "../ask/TinyBanner";
 import { useStop } from "../ask/use_stop";
 import { idMake } from "../format/ids";
 import { t } from "../strings";
-import { isSettled } from "../trace/use_run";
+import { isSettled } from "../trace/run_follower";
 import { ErrorNotice, errorWords, Skeleton } from "../ui/Notice";
 import { useTitle } from "../ui/PageFrame";
 

@@ -17,12 +17,12 @@ import {
   thought,
 } from "../dev/sample_frames";
 import { beamEvents, beamLive } from "../dev/sample_search";
+import type { Line } from "../live/live_socket";
 import type { RunEvent } from "../protocol.gen";
 import { NoSearch, SearchPanel } from "../search/SearchPanel";
 import { useSearchShown } from "../search/use_search_shown";
 import { t } from "../strings";
 import { FactsPanel, KeysPanel } from "../trace/FactsPanel";
-import type { Connection } from "../trace/run_follower";
 import { EMPTY_TRACE, framesApply } from "../trace/trace";
 import { VerdictChip } from "../trace/VerdictChip";
 import { Button } from "../ui/Button";
@@ -34,7 +34,7 @@ interface State {
   name: string;
   run: Run;
   events: RunEvent[];
-  connection?: Connection;
+  line?: Line;
 }
 
 const cancelled: RunEvent = {
@@ -53,7 +53,7 @@ const STATES: State[] = [
     name: "Live, with a dropped line",
     run: runOf({ status: "running" }),
     events: cubesLive,
-    connection: { state: "reconnecting", attempt: 2 },
+    line: { state: "reconnecting", attempt: 2 },
   },
   { name: "Finished, verified", run: runOf({ status: "finished" }), events: cubesEvents },
   {
@@ -154,7 +154,7 @@ export function ComponentsPage() {
 function StateView({ state }: { state: State }) {
   const [trace] = useState(() => framesApply(EMPTY_TRACE, framesOf(state.events)));
   const search = useSearchShown(trace, useState<number | null>(null));
-  const following = { trace, run: state.run, connection: state.connection ?? ({ state: "live" } as const) };
+  const following = { row: state.run, log: trace, line: state.line ?? ({ state: "live" } as const) };
   return (
     <section aria-label={state.name} className="flex flex-col gap-4 border-t border-line pt-6">
       <p className="text-sm text-soft">{state.name}</p>

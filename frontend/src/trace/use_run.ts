@@ -3,15 +3,10 @@ import { useQuery } from "@tanstack/react-query";
 import { useEffect, useState, useSyncExternalStore } from "react";
 import { queryClient, runEvents, runQuery, runRead } from "../api/queries";
 import type { Run } from "../api/types";
+import { socketUrl } from "../live/live_socket";
 import type { Frame } from "../protocol.gen";
-import { type Following, RunFollower } from "./run_follower";
+import { isSettled, RunFollower, type RunFollowing } from "./run_follower";
 import { EMPTY_TRACE, framesApply } from "./trace";
-
-export const isSettled = (run: Run): boolean => run.status !== "queued" && run.status !== "running";
-
-function socketUrl(runId: string): string {
-  return `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/runs/${encodeURIComponent(runId)}`;
-}
 
 /** Every page of the log after `seq`. */
 async function framesAll(runId: string, afterSeq: number): Promise<Frame[]> {
@@ -26,7 +21,7 @@ async function framesAll(runId: string, afterSeq: number): Promise<Frame[]> {
 }
 
 /** One component follows one run: give it `key={run.id}`. */
-export function useRun(initial: Run): Following {
+export function useRun(initial: Run): RunFollowing {
   // Decided once: a run that settles while it is followed keeps its follower, so nothing jumps.
   const [isLive] = useState(() => !isSettled(initial));
   const live = useFollower(initial, isLive);
@@ -39,21 +34,21 @@ export function useRun(initial: Run): Following {
   });
   if (isLive) return live;
   return {
-    trace: replay.data ?? EMPTY_TRACE,
-    run: initial,
-    connection: replay.isPending ? { state: "connecting" } : { state: "closed" },
+    row: initial,
+    log: replay.data ?? EMPTY_TRACE,
+    line: replay.isPending ? { state: "connecting" } : { state: "closed" },
   };
 }
 
 const traceOf = (frames: Frame[]) => framesApply(EMPTY_TRACE, frames);
 
-function useFollower(initial: Run, isEnabled: boolean): Following {
+function useFollower(initial: Run, isEnabled: boolean): RunFollowing {
   const [follower] = useState(
     () =>
       new RunFollower(
         {
-          url: socketUrl(initial.id),
-          fetchFrames: (afterSeq) => framesAll(initial.id, afterSeq),
+          url: socketUrl(`/ws/runs/${encodeURIComponent(initial.id)}`),
+          fetchEntries: (afterSeq) => framesAll(initial.id, afterSeq),
           fetchRun: () => runRead(initial.id),
           schedule: (render) => void requestAnimationFrame(render),
         },
@@ -66,7 +61,7 @@ function useFollower(initial: Run, isEnabled: boolean): Following {
     follower.start();
     return () => follower.stop();
   }, [follower, isEnabled]);
-  const isDone = isEnabled && following.connection.state === "closed";
+  const isDone = isEnabled && following.line.state === "closed";
   useEffect(() => {
     if (!isDone) return;
     void queryClient.invalidateQueries({ queryKey: ["me"] });

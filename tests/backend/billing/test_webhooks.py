@@ -106,7 +106,7 @@ def test_event_and_effect_stand_or_fall_together(
     def breaks(*_args: object, **_kwargs: object) -> None:
         raise RuntimeError("the process dies here")
 
-    monkeypatch.setattr("backend.billing.payments.changed", breaks)  # the last step of the effect
+    monkeypatch.setattr("backend.billing.payments.audit_write", breaks)  # the last step of the effect
     with pytest.raises(RuntimeError), transaction.atomic():
         body, header = signed(paid)
         webhooks.webhook_receive(body=body, signature=header)

@@ -7,13 +7,13 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.test import AsyncClient, Client
 from django.utils import timezone
 
 from backend.accounts.models import Account, User
 from backend.accounts.services import operator_create
-from backend.billing.signals import changed
+from backend.billing.auto_settings import settings_write
 from backend.console.proof import ProofLine, proof_read
 from backend.core.audit import actor_set
 from backend.core.models import AuditEntry
@@ -311,17 +311,19 @@ def test_looking_at_an_unread_stripe_has_it_read(
 
 
 def test_billings_changes_are_in_the_audit_log(account: Account) -> None:
-    with transaction.atomic():
-        changed(
-            action="auto_top_up.set",
-            account_id=account.id,
-            target=account.id,
-            before=None,
-            after={"is_enabled": True},
-            actor="alice@example.org",
-        )
+    settings_write(
+        account_id=account.id,
+        is_enabled=False,
+        threshold_cents=500,
+        target_cents=2_000,
+        monthly_ceiling_cents=10_000,
+        actor="alice@example.org",
+        now=timezone.now(),
+    )
     entry = AuditEntry.objects.get(action="auto_top_up.set")
-    assert (entry.area, entry.actor, entry.after) == ("money", "alice@example.org", {"is_enabled": True})
+    assert (entry.area, entry.actor, entry.before) == ("money", "alice@example.org", None)
+    assert entry.after is not None
+    assert entry.after["is_enabled"] is False
 
 
 def test_the_audit_log_is_filtered_and_paged(operator: Client, account: Account, price: int) -> None:

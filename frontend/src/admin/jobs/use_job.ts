@@ -31,7 +31,7 @@ export function useJob(initial: JobDetail, seed: JobLog): JobFollowing {
       new JobFollower(
         {
           url: socketUrl(`/ws/jobs/${encodeURIComponent(initial.id)}`),
-          fetchEvents: (afterSeq) => jobEventsAll(initial.id, afterSeq),
+          fetchEntries: (afterSeq) => jobEventsAll(initial.id, afterSeq),
           schedule: (render) => void requestAnimationFrame(render),
         },
         seed,
@@ -43,7 +43,7 @@ export function useJob(initial: JobDetail, seed: JobLog): JobFollowing {
     follower.start();
     return () => follower.stop();
   }, [follower]);
-  const { job, log } = following;
+  const { row: job, log } = following;
   // The page's heading and buttons read the row from the cache.
   useEffect(() => {
     if (job) queryClient.setQueryData(jobQuery(job.id).queryKey, job);

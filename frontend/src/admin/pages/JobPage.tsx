@@ -65,7 +65,7 @@ function Seeded({ detail }: { detail: JobDetail }) {
 }
 
 function Followed({ detail, seed }: { detail: JobDetail; seed: JobLog }) {
-  const { job, log, line } = useJob(detail, seed);
+  const { row: job, log, line } = useJob(detail, seed);
   return <JobView job={job ?? detail} log={log} line={line} />;
 }
 
