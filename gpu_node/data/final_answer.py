@@ -17,6 +17,7 @@ NUMBER = re.compile(r"-?\$?\d[\d,]*(?:\.\d+)?(?:/\d+)?")
 _MARKED = re.compile(r"(?:^|\W)(?:final\s+)?answer\s*(?:is|:|=)\s*(.+?)(?:\.\s|\.?$)", re.IGNORECASE | re.MULTILINE)
 _RELATION = re.compile(r"(<=|>=|!=|<|>)")
 _TURNED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
+_NAME = re.compile(r"\s*([A-Za-z]\w*)\s*=(?!=)")
 _NAMED = re.compile(r"=|[a-zA-Z]\s*:|\bor\b")  # values that have names, or are alternatives: they have no order
 _SEVERAL_VALUES = re.compile(r"\d.*=|\bor\b|,(?!\d{3}(?!\d))")  # 1,200 is one value
 _OPENERS, _CLOSERS = "([{", ")]}"
@@ -109,11 +110,17 @@ def _same(expected: str, given: str) -> bool:
 def _match_any_order(ours: Sequence[str], theirs: Sequence[str]) -> bool:
     left = list(theirs)
     for part in ours:
-        found = next((other for other in left if _same_part(part, other)), None)
+        # Among several values a name says which one is meant; a single one may be called otherwise.
+        found = next((other for other in left if _may_be_one(part, other) and _same_part(part, other)), None)
         if found is None:
             return False
         left.remove(found)
     return True
+
+
+def _may_be_one(first: str, second: str) -> bool:
+    names = _NAME.match(first), _NAME.match(second)
+    return names[0] is None or names[1] is None or names[0][1] == names[1][1]
 
 
 def _same_part(expected: str, given: str) -> bool:
