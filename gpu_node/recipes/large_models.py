@@ -1,7 +1,7 @@
 """Named configurations of the large presets, each with the memory that one GPU must have for it.
 
-`python -m gpu_node plan` prints what each needs; a test holds them to their limits and to docs/memory.md, which also
-what each needed on a GPU. Not here: the arithmetic (gpu_node/training/memory_parts.py).
+`python -m gpu_node plan` prints what each needs; a test holds them to their limits and to docs/memory.md, where
+what each needed on a GPU stands too. Not here: the arithmetic (gpu_node/training/memory_parts.py).
 """
 
 from __future__ import annotations

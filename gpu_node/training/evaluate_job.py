@@ -24,6 +24,7 @@ from gpu_node.evaluation.suite_files import BadSuite
 from gpu_node.evaluation.suite_report import suites_json
 from gpu_node.evaluation.suite_run import Answered, OrchestratorAsker, suite_run
 from gpu_node.evaluation.suites import SUITES, suite_questions
+from gpu_node.inference.placement import placement_here
 from gpu_node.protocol.job_spec import EvalSpec
 from gpu_node.training.attempt_folder import AttemptFolder
 from gpu_node.training.job_errors import JobRefused
@@ -50,7 +51,7 @@ def evaluate_job(attempt: AttemptFolder, spec: EvalSpec, log: JobLog) -> None:
 def _suites_job(attempt: AttemptFolder, spec: EvalSpec, log: JobLog, verifier: Path | None) -> None:
     questions, mode = _questions(attempt, spec), MODES[spec.mode]
     num_all = len(questions) * spec.num_samples
-    log.write("job.started", step=0, num_steps=num_all, world_size=1, device="cpu")
+    log.write("job.started", step=0, num_steps=num_all, world_size=1, device=placement_here().device)
     progress, started = _Progress(log, num_all), time.monotonic()
 
     async def measured(policy: LoadedPolicy) -> list[Answered]:
@@ -106,7 +107,7 @@ def _families_job(attempt: AttemptFolder, spec: EvalSpec, log: JobLog, verifier:
     if verifier is not None:
         modes.append("critic")
     num_all = len(families) * (spec.num_problems * (len(modes) - ("critic" in modes)) + CRITIC_SAMPLES * bool(verifier))
-    log.write("job.started", step=0, num_steps=num_all, world_size=1, device="cpu")
+    log.write("job.started", step=0, num_steps=num_all, world_size=1, device=placement_here().device)
     progress = _Progress(log, num_all)
     started = time.monotonic()
 

@@ -166,7 +166,7 @@ def _model_plan(
         return _small_plan(room, checks)
     parts = rewritten_parts(config) if isinstance(spec, ExportSpec) else asked_parts(config, room.device)
     if isinstance(spec, QuantizeSpec) and room.device == "cpu":  # both formats are asked beside what was read
-        parts["copies"] = FLOAT_BYTES * num_parameters(config)
+        parts["source"] = FLOAT_BYTES * num_parameters(config)
     needed, disk_bytes = sum(parts.values()), FLOAT_BYTES * num_parameters(config) + SMALL_BYTES
     is_ok = needed <= room.memory_bytes
     fits = PlanCheck(

@@ -45,6 +45,9 @@ export const launch = {
     copies: "bf16 copies",
     gathered: "Gathered weights",
     step: "Update",
+    cache: "Keys and values",
+    parked: "Waiting sequences",
+    source: "What is rewritten",
     runtime: "Runtime",
   } as Record<string, string>,
   checkNames: {
